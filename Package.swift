@@ -1,0 +1,164 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// A target is a room; a room uses rooms on lower floors only, and only those on its line.
+// `room` declares a room together with its tests, so that a room without tests cannot be declared.
+//
+// SWARM_ROOMS=Bencode,Metainfo swift test     builds those rooms, what they stand on, and their tests only.
+
+let nio = Package.Dependency.package(url: "https://github.com/apple/swift-nio", from: "2.101.2")
+let collections = Package.Dependency.package(
+    url: "https://github.com/apple/swift-collections", from: "1.6.0")
+let log = Package.Dependency.package(url: "https://github.com/apple/swift-log", from: "1.16.2")
+let httpClient = Package.Dependency.package(
+    url: "https://github.com/swift-server/async-http-client", from: "1.37.0")
+let grdb = Package.Dependency.package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0")
+let argumentParser = Package.Dependency.package(
+    url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+
+let NIOCore = External(product: "NIOCore", package: "swift-nio", source: nio)
+let NIOPosix = External(product: "NIOPosix", package: "swift-nio", source: nio)
+let NIOEmbedded = External(product: "NIOEmbedded", package: "swift-nio", source: nio)
+let NIOHTTP1 = External(product: "NIOHTTP1", package: "swift-nio", source: nio)
+let DequeModule = External(
+    product: "DequeModule", package: "swift-collections", source: collections)
+let HeapModule = External(product: "HeapModule", package: "swift-collections", source: collections)
+let Logging = External(product: "Logging", package: "swift-log", source: log)
+let AsyncHTTPClient = External(
+    product: "AsyncHTTPClient", package: "async-http-client", source: httpClient)
+let GRDB = External(product: "GRDB", package: "GRDB.swift", source: grdb)
+let ArgumentParser = External(
+    product: "ArgumentParser", package: "swift-argument-parser", source: argumentParser)
+
+let house: [Room] = [
+    // Floor 0, ground.
+    room("Units"),
+
+    // Floor 1, formats.
+    room("Bencode"),
+    room("Hashing", uses: ["Units"], libraries: ["COpenSSL"]),
+
+    // Floor 2, protocols.
+    room("Metainfo", uses: ["Bencode", "Hashing", "Units"]),
+    room("PeerWire", uses: ["Bencode", "Hashing", "Units"], packages: [NIOCore]),
+    room("Tracker", uses: ["Bencode", "Hashing", "Units"]),
+
+    // Floor 3, decisions.
+    room(
+        "SwarmScheduler", uses: ["PeerWire", "Metainfo", "Hashing", "Units"],
+        packages: [NIOCore, DequeModule, HeapModule], testUses: ["Bencode"]),
+
+    // Floor 4, shells.
+    room(
+        "Transport", uses: ["PeerWire", "Hashing", "Units"],
+        packages: [NIOCore, NIOPosix]),
+    room(
+        "Discovery", uses: ["Transport", "Tracker", "Hashing", "Units"],
+        packages: [NIOCore, NIOPosix, AsyncHTTPClient, Logging], testUses: ["Bencode"],
+        testPackages: [NIOHTTP1]),
+    room(
+        "Storage", uses: ["Metainfo", "Hashing", "Units"],
+        packages: [GRDB], testUses: ["Bencode"]),
+    room("Chunker", uses: ["Metainfo", "Hashing", "Units"], testUses: ["Bencode"]),
+
+    // Floor 5, engine.
+    room(
+        "SwarmEngine",
+        uses: [
+            "SwarmScheduler", "Transport", "Discovery", "Storage", "Chunker", "PeerWire",
+            "Metainfo", "Tracker", "Hashing", "Units",
+        ],
+        packages: [NIOCore, NIOPosix, Logging]),
+
+    // Floor 7, doors.
+    door(
+        "swarm", uses: ["SwarmEngine", "Chunker", "Storage", "Metainfo", "Hashing", "Units"],
+        packages: [ArgumentParser, Logging]),
+]
+
+// MARK: - The helpers
+
+struct External {
+    let product: String
+    let package: String
+    let source: Package.Dependency
+}
+
+struct Room {
+    let name: String
+    let uses: [String]
+    let testUses: [String]
+    let packages: [External]
+    let testPackages: [External]
+    let libraries: [String]
+    let isDoor: Bool
+}
+
+func room(
+    _ name: String, uses: [String] = [], packages: [External] = [], libraries: [String] = [],
+    testUses: [String] = [], testPackages: [External] = []
+) -> Room {
+    Room(
+        name: name, uses: uses, testUses: testUses, packages: packages,
+        testPackages: testPackages, libraries: libraries, isDoor: false)
+}
+
+func door(_ name: String, uses: [String], packages: [External]) -> Room {
+    Room(
+        name: name, uses: uses, testUses: [], packages: packages, testPackages: [],
+        libraries: [], isDoor: true)
+}
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+func dependencies(_ rooms: [String], _ packages: [External]) -> [Target.Dependency] {
+    rooms.map { .target(name: $0) }
+        + packages.map { .product(name: $0.product, package: $0.package) }
+}
+
+func targets(of room: Room, withTests: Bool) -> [Target] {
+    let uses = dependencies(room.uses + room.libraries, room.packages)
+    let code: Target =
+        room.isDoor
+        ? .executableTarget(name: room.name, dependencies: uses, swiftSettings: strict)
+        : .target(name: room.name, dependencies: uses, swiftSettings: strict)
+    guard withTests else { return [code] }
+    let tests = Target.testTarget(
+        name: "\(room.name)Tests",
+        dependencies: [.target(name: room.name)]
+            + dependencies(room.uses + room.testUses, room.packages + room.testPackages),
+        swiftSettings: strict)
+    return [code, tests]
+}
+
+let asked = Context.environment["SWARM_ROOMS"].map { $0.split(separator: ",").map(String.init) }
+var wanted = Set(asked ?? house.map(\.name))
+for room in house.reversed() where wanted.contains(room.name) {
+    wanted.formUnion(room.uses + (asked?.contains(room.name) ?? true ? room.testUses : []))
+}
+let open = house.filter { wanted.contains($0.name) }
+let needed = open.flatMap { $0.packages + $0.testPackages }
+var sources: [String: Package.Dependency] = [:]
+for package in needed { sources[package.package] = package.source }
+
+let package = Package(
+    name: "swarm",
+    products: open.compactMap { room in
+        switch room.name {
+        case "SwarmEngine": .library(name: room.name, targets: [room.name])
+        case "swarm": .executable(name: room.name, targets: [room.name])
+        default: nil
+        }
+    },
+    dependencies: sources.sorted { $0.key < $1.key }.map(\.value),
+    targets: [
+        .systemLibrary(
+            name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])])
+    ] + open.flatMap { targets(of: $0, withTests: asked?.contains($0.name) ?? true) }
+)
