@@ -4,7 +4,8 @@ import PackageDescription
 // A target is a room; a room uses rooms on lower floors only, and only those on its line.
 // `room` declares a room together with its tests, so that a room without tests cannot be declared.
 //
-// SWARM_ROOMS=Bencode,Metainfo swift test     builds those rooms, what they stand on, and their tests only.
+// SWARM_ROOMS=Bencode,Metainfo swift test     builds those rooms, what they stand on and their
+//                                             tests only. A suite counts as a room: Tidy, Interop.
 
 let nio = Package.Dependency.package(url: "https://github.com/apple/swift-nio", from: "2.101.2")
 let collections = Package.Dependency.package(
@@ -76,6 +77,11 @@ let house: [Room] = [
         packages: [ArgumentParser, Logging]),
 ]
 
+// Suites that are not a room's own: they look at the whole house, or at the finished program.
+let suites: [Suite] = [
+    Suite(name: "Tidy")
+]
+
 // MARK: - The helpers
 
 struct External {
@@ -92,6 +98,18 @@ struct Room {
     let testPackages: [External]
     let libraries: [String]
     let isDoor: Bool
+}
+
+struct Suite {
+    let name: String
+    var uses: [String] = []
+    var resources: [Resource] = []
+
+    var target: Target {
+        .testTarget(
+            name: "\(name)Tests", dependencies: dependencies(uses, []), resources: resources,
+            swiftSettings: strict)
+    }
 }
 
 func room(
@@ -138,7 +156,8 @@ func targets(of room: Room, withTests: Bool) -> [Target] {
 }
 
 let asked = Context.environment["SWARM_ROOMS"].map { $0.split(separator: ",").map(String.init) }
-var wanted = Set(asked ?? house.map(\.name))
+let openSuites = suites.filter { asked?.contains($0.name) ?? true }
+var wanted = Set(asked ?? house.map(\.name)).union(openSuites.flatMap(\.uses))
 for room in house.reversed() where wanted.contains(room.name) {
     wanted.formUnion(room.uses + (asked?.contains(room.name) ?? true ? room.testUses : []))
 }
@@ -161,4 +180,5 @@ let package = Package(
         .systemLibrary(
             name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])])
     ] + open.flatMap { targets(of: $0, withTests: asked?.contains($0.name) ?? true) }
+        + openSuites.map(\.target)
 )

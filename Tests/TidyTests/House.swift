@@ -1,0 +1,57 @@
+/// Which room may import what: the table of Docs/ARCHITECTURE.md. Package.swift lets a room see
+/// other targets; this also keeps the system's modules out of the floors that decide.
+struct House {
+    struct Room {
+        let floor: Int
+        let imports: Set<String>
+    }
+
+    /// The first floor that may ask for the time, open a file or a socket, or throw dice.
+    static let firstImpureFloor = 4
+
+    /// Modules of the platform, for the floors that do input and output.
+    static let platform: Set<String> = [
+        "Dispatch", "Foundation", "FoundationEssentials", "Glibc", "Synchronization",
+    ]
+
+    static let rooms: [String: Room] = [
+        "Units": Room(floor: 0, imports: []),
+        "Bencode": Room(floor: 1, imports: []),
+        "Hashing": Room(floor: 1, imports: ["COpenSSL", "Units"]),
+        "Metainfo": Room(floor: 2, imports: ["Bencode", "Hashing", "Units"]),
+        "PeerWire": Room(floor: 2, imports: ["Bencode", "Hashing", "Units", "NIOCore"]),
+        "Tracker": Room(floor: 2, imports: ["Bencode", "Hashing", "Units"]),
+        "SwarmScheduler": Room(
+            floor: 3,
+            imports: [
+                "PeerWire", "Metainfo", "Hashing", "Units", "NIOCore", "DequeModule", "HeapModule",
+            ]),
+        "Transport": Room(
+            floor: 4, imports: ["PeerWire", "Hashing", "Units", "NIOCore", "NIOPosix"]),
+        "Discovery": Room(
+            floor: 4,
+            imports: [
+                "Transport", "Tracker", "Hashing", "Units", "NIOCore", "NIOPosix",
+                "AsyncHTTPClient", "NIOHTTP1", "NIOSSL", "Logging",
+            ]),
+        "Storage": Room(floor: 4, imports: ["Metainfo", "Hashing", "Units", "GRDB"]),
+        "Chunker": Room(floor: 4, imports: ["Metainfo", "Hashing", "Units"]),
+        "SwarmEngine": Room(
+            floor: 5,
+            imports: [
+                "SwarmScheduler", "Transport", "Discovery", "Storage", "Chunker", "PeerWire",
+                "Metainfo", "Tracker", "Hashing", "Units", "NIOCore", "NIOPosix", "Logging",
+            ]),
+        "swarm": Room(
+            floor: 7,
+            imports: [
+                "SwarmEngine", "Chunker", "Storage", "Metainfo", "Hashing", "Units",
+                "ArgumentParser", "Logging",
+            ]),
+    ]
+
+    /// What may stand at the top of the repository, beside names that begin with a dot.
+    static let topLevel: Set<String> = [
+        "Docs", "Fixtures", "Makefile", "Package.swift", "README.md", "Sources", "Tests",
+    ]
+}
