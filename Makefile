@@ -1,0 +1,76 @@
+# swarm: `make help` says what can be made. Everything a target needs beyond Swift and make itself
+# is installed by it, where that is possible, and named where it is not.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+SECONDS_OF_FUZZING := $(if $(filter command line environment,$(origin SECONDS)),$(SECONDS),60)
+TARGET ?= bencode
+ROUNDS ?= 5
+
+# A room may import only what its line in Package.swift names; the build itself checks it.
+SWIFT_FLAGS := --explicit-target-dependency-import-check error
+RELEASE_BIN = $(shell swift build $(SWIFT_FLAGS) -c release --show-bin-path)
+
+.PHONY: help
+help: ## Say what can be made
+	@echo "swarm: a BitTorrent client, library and seedbox"
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "  PREFIX=/usr/local DESTDIR=   where install puts things"
+	@echo "  FILTER=Suite                 test: only the suites whose names match"
+	@echo "  TARGET=bencode SECONDS=60    fuzz: what, and for how long"
+	@echo "  BENCH=path/to/duel.py        bench: the instrument; ROUNDS=5"
+
+.PHONY: build
+build: packages ## Build the release binary
+	swift build $(SWIFT_FLAGS) -c release --product swarm
+
+.PHONY: demo
+demo: packages ## Share a folder between two peers on this machine, and watch it arrive
+	swift build $(SWIFT_FLAGS) -c release --product swarm
+	SWARM="$(RELEASE_BIN)/swarm" Tests/Support/demo.sh
+
+.PHONY: test
+test: testpackages ## Run every test, those against other clients included (under 15 minutes)
+	swift build $(SWIFT_FLAGS) --build-tests
+	swift test $(SWIFT_FLAGS) --skip-build --parallel $(if $(FILTER),--filter $(FILTER))
+
+.PHONY: install
+install: packages ## Install the binary, its man pages and its completions
+	swift build $(SWIFT_FLAGS) -c release --product swarm
+	SWARM="$(RELEASE_BIN)/swarm" Tests/Support/install.sh "$(DESTDIR)$(PREFIX)"
+
+.PHONY: fmt
+fmt: ## Format the sources
+	swift format --in-place --recursive --parallel Package.swift Sources Tests
+
+.PHONY: lint
+lint: ## Check the format and the house rules
+	swift format lint --strict --recursive --parallel Package.swift Sources Tests
+	SWARM_ROOMS=Tidy swift test --scratch-path .build/tidy
+
+.PHONY: bench
+bench: packages ## Measure this client beside libtorrent, and write Docs/PERFORMANCE.md
+	swift build $(SWIFT_FLAGS) -c release --product swarm
+	SWARM="$(RELEASE_BIN)/swarm" python3 Tests/Bench/sitting.py \
+	    --instrument "$(or $(BENCH),$(error say which instrument: make bench BENCH=path/to/duel.py))" \
+	    --rounds $(ROUNDS) --write Docs/PERFORMANCE.md
+
+.PHONY: fuzz
+fuzz: packages ## Fuzz one parser: TARGET=bencode SECONDS=600
+	Tests/Fuzz/fuzz.sh "$(TARGET)" "$(SECONDS_OF_FUZZING)"
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf .build .build-tools
+
+.PHONY: packages testpackages
+packages:
+	@Tests/Support/install-packages.sh build
+testpackages:
+	@Tests/Support/install-packages.sh build test
