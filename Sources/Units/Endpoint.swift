@@ -56,19 +56,41 @@ extension Endpoint {
         return high >> 54 == 0xFE80 >> 6
     }
 
-    /// RFC 1918, RFC 6598 (shared address space) and RFC 4193 (unique local).
+    /// RFC 1918, RFC 6598 (shared address space), RFC 4193 (unique local) and RFC 3513 (the old
+    /// site-local).
     public var isPrivate: Bool {
         if let ipv4 {
             return ipv4 >> 24 == 10 || ipv4 >> 20 == 0xAC1 || ipv4 >> 16 == 0xC0A8
                 || ipv4 >> 22 == 0x6440 >> 6
         }
-        return high >> 57 == 0xFC >> 1
+        return high >> 57 == 0xFC >> 1 || high >> 54 == 0xFEC0 >> 6
     }
 
-    /// Loopback, link-local or private: an address that means something only near to us.
-    public var isLocal: Bool { isLoopback || isLinkLocal || isPrivate }
+    /// Loopback, unspecified (which Linux takes for loopback), link-local or private: an address
+    /// that means something only near to us. So is an IPv6 address that leads to such an IPv4
+    /// address through a translator (RFC 6052, `64:ff9b::/96`) or by the old compatible form.
+    public var isLocal: Bool {
+        if isLoopback || isThisNetwork || isLinkLocal || isPrivate { return true }
+        guard let carried = carriedIPv4 else { return false }
+        return carried.isLoopback || carried.isThisNetwork || carried.isLinkLocal
+            || carried.isPrivate
+    }
 
-    /// Whether a peer can be reached there at all.
+    /// `::`, or 0.0.0.0/8 (RFC 1122, section 3.2.1.3).
+    private var isThisNetwork: Bool {
+        if let ipv4 { return ipv4 >> 24 == 0 }
+        return isUnspecified
+    }
+
+    private var carriedIPv4: Endpoint? {
+        let isTranslated = high == 0x0064_FF9B_0000_0000 && low >> 32 == 0
+        let isCompatible = high == 0 && low >> 32 == 0
+        guard isTranslated || isCompatible else { return nil }
+        return Endpoint(ipv4: UInt32(truncatingIfNeeded: low), port: port)
+    }
+
+    /// Whether a peer can be reached there at all: not port 0, nobody, everybody, 0.0.0.0/8 or
+    /// 240.0.0.0/4.
     public var isDialable: Bool {
         guard port != 0, !isUnspecified, !isMulticast else { return false }
         if let ipv4 { return ipv4 >> 24 != 0 && ipv4 >> 28 != 0xF }
@@ -96,15 +118,29 @@ extension Endpoint {
     }
 
     /// 6 bytes for IPv4, 18 for IPv6.
-    public var compactBytes: [UInt8] { addressBytes + [UInt8(port >> 8), UInt8(port & 0xFF)] }
+    public var compactBytes: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(18)
+        appendAddress(to: &bytes)
+        bytes.append(UInt8(port >> 8))
+        bytes.append(UInt8(truncatingIfNeeded: port))
+        return bytes
+    }
 
     /// The address in network order: 4 bytes for IPv4, 16 for IPv6.
     public var addressBytes: [UInt8] {
-        let bytes = Self.bigEndianBytes(of: high) + Self.bigEndianBytes(of: low)
-        return isIPv4 ? Array(bytes.suffix(4)) : bytes
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(16)
+        appendAddress(to: &bytes)
+        return bytes
     }
 
-    private static func bigEndianBytes(of word: UInt64) -> [UInt8] {
-        (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(56 - 8 * $0)) }
+    private func appendAddress(to bytes: inout [UInt8]) {
+        if let ipv4 {
+            withUnsafeBytes(of: ipv4.bigEndian) { bytes.append(contentsOf: $0) }
+        } else {
+            withUnsafeBytes(of: high.bigEndian) { bytes.append(contentsOf: $0) }
+            withUnsafeBytes(of: low.bigEndian) { bytes.append(contentsOf: $0) }
+        }
     }
 }
