@@ -9,11 +9,12 @@ public struct Bitfield: Hashable, Sendable {
     /// the wire's bytes. Bits past `count` are 0.
     @usableFromInline private(set) var words: [UInt64]
 
+    /// No piece set. `count` is this program's own number, at least 0.
     public init(count: Int) {
         precondition(count >= 0)
         self.count = count
         self.setCount = 0
-        self.words = Array(repeating: 0, count: (count + 63) / 64)
+        self.words = Array(repeating: 0, count: count / 64 + (count % 64 == 0 ? 0 : 1))
     }
 
     /// Every piece set.
@@ -25,31 +26,48 @@ public struct Bitfield: Hashable, Sendable {
     /// The wire's bytes; `nil` unless there are exactly as many as `count` pieces need and the
     /// spare bits are 0 (BEP 3).
     public init?(wireBytes: some Collection<UInt8>, count: Int) {
-        guard count >= 0, wireBytes.count == (count + 7) / 8 else { return nil }
+        guard count >= 0, wireBytes.count == Self.byteCount(for: count) else { return nil }
         self.init(count: count)
-        var position = 0
-        for byte in wireBytes {
-            words[position / 8] |= UInt64(byte) << UInt64(56 - 8 * (position % 8))
-            position += 1
+        let fast: Void? = wireBytes.withContiguousStorageIfAvailable {
+            load(UnsafeRawBufferPointer($0))
         }
+        if fast == nil { Array(wireBytes).withUnsafeBytes { load($0) } }
         if count % 64 != 0, let last = words.last, last & (.max >> UInt64(count % 64)) != 0 {
             return nil
         }
         setCount = words.reduce(0) { $0 + $1.nonzeroBitCount }
     }
 
-    public var wireBytes: [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity((count + 7) / 8)
-        for position in 0..<(count + 7) / 8 {
-            let shift = UInt64(56 - 8 * (position % 8))
-            bytes.append(UInt8(truncatingIfNeeded: words[position / 8] >> shift))
+    /// How many bytes `count` bits take on the wire.
+    private static func byteCount(for count: Int) -> Int { count / 8 + (count % 8 == 0 ? 0 : 1) }
+
+    /// Takes the words from `bytes`, of which there are as many as `count` bits need.
+    private mutating func load(_ bytes: UnsafeRawBufferPointer) {
+        let whole = bytes.count / 8
+        for index in 0..<whole {
+            let word = bytes.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self)
+            words[index] = UInt64(bigEndian: word)
         }
-        return bytes
+        for position in (whole * 8)..<bytes.count {
+            words[whole] |= UInt64(bytes[position]) << UInt64(56 - 8 * (position % 8))
+        }
     }
 
-    public var isEmpty: Bool { setCount == 0 }
-    public var isFull: Bool { setCount == count }
+    /// The wire's bytes, spare bits 0 (BEP 3).
+    public var wireBytes: [UInt8] {
+        let size = Self.byteCount(for: count)
+        return Array(unsafeUninitializedCapacity: size) { bytes, used in
+            for position in 0..<size {
+                let shift = UInt64(56 - 8 * (position % 8))
+                bytes[position] = UInt8(truncatingIfNeeded: words[position / 8] >> shift)
+            }
+            used = size
+        }
+    }
+
+    @inlinable public var isEmpty: Bool { setCount == 0 }
+    /// Whether every piece is set; of no pieces, all are.
+    @inlinable public var isFull: Bool { setCount == count }
 
     /// Whether `piece` is set; a piece that does not exist is not.
     @inlinable
@@ -96,12 +114,12 @@ public struct Bitfield: Hashable, Sendable {
 
     /// Calls `body` with each set piece, in order.
     @inlinable
-    public func forEach(_ body: (PieceIndex) -> Void) {
+    public func forEach(_ body: (PieceIndex) throws -> Void) rethrows {
         for (index, word) in words.enumerated() {
             var left = word
             while left != 0 {
                 let bit = left.leadingZeroBitCount
-                body(PieceIndex(index * 64 + bit))
+                try body(PieceIndex(index * 64 + bit))
                 left &= ~(1 << UInt64(63 - bit))
             }
         }
