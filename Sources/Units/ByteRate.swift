@@ -10,20 +10,29 @@ public struct ByteRate: Hashable, Comparable, Sendable {
     @inlinable
     public static func < (a: ByteRate, b: ByteRate) -> Bool { a.bytesPerSecond < b.bytesPerSecond }
 
-    /// The bytes that pass at this rate in `interval`; saturates.
-    @inlinable
+    /// The whole bytes that pass at this rate in `interval`, exactly; saturates, and is 0 for an
+    /// interval that is not positive.
     public func bytes(in interval: Interval) -> Int64 {
-        let bytes = Double(bytesPerSecond) * interval.seconds
-        guard bytes < Double(Int64.max) else { return .max }
-        return bytes > 0 ? Int64(bytes) : 0
+        guard interval.nanoseconds > 0 else { return 0 }
+        let product = bytesPerSecond.magnitude
+            .multipliedFullWidth(by: interval.nanoseconds.magnitude)
+        // The quotient fits 64 bits exactly when the high half is below the divisor.
+        guard product.high < Self.nanosecondsPerSecond else { return .max }
+        return Int64(clamping: Self.nanosecondsPerSecond.dividingFullWidth(product).quotient)
     }
 
-    /// The time that `bytes` take at this rate; `nil` at rate 0.
-    @inlinable
+    /// The time after which `bytes` have passed at this rate, rounded up to a nanosecond, so that
+    /// who waits for it need not wait again; saturates. `nil` at rate 0, where they never pass.
     public func time(for bytes: Int64) -> Interval? {
         guard bytesPerSecond > 0 else { return nil }
-        let nanoseconds = Double(bytes) / Double(bytesPerSecond) * 1e9
-        guard nanoseconds < Double(Int64.max) else { return Interval(nanoseconds: .max) }
-        return Interval(nanoseconds: nanoseconds > 0 ? Int64(nanoseconds) : 0)
+        guard bytes > 0 else { return .zero }
+        let rate = bytesPerSecond.magnitude
+        let product = bytes.magnitude.multipliedFullWidth(by: Self.nanosecondsPerSecond)
+        guard product.high < rate else { return Interval(nanoseconds: .max) }
+        let (quotient, remainder) = rate.dividingFullWidth(product)
+        let whole = Int64(clamping: quotient)
+        return Interval(nanoseconds: remainder == 0 ? whole : whole.addingSaturating(1))
     }
+
+    private static let nanosecondsPerSecond: UInt64 = 1_000_000_000
 }

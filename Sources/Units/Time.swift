@@ -87,11 +87,13 @@ public struct Interval: Hashable, Comparable, Sendable, CustomStringConvertible 
         return Interval(nanoseconds: a.nanoseconds / b)
     }
 
+    /// Seconds with three decimals, cut off: `-0.250 s`.
     public var description: String {
-        let milliseconds = nanoseconds / 1_000_000
-        let fraction = String((milliseconds % 1000).magnitude)
+        let milliseconds = nanoseconds.magnitude / 1_000_000
+        let fraction = String(milliseconds % 1000)
         let padding = String(repeating: "0", count: 3 - fraction.count)
-        return "\(milliseconds / 1000).\(padding)\(fraction) s"
+        let sign = nanoseconds < 0 && milliseconds > 0 ? "-" : ""
+        return "\(sign)\(milliseconds / 1000).\(padding)\(fraction) s"
     }
 }
 
