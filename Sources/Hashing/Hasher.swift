@@ -1,30 +1,38 @@
 internal import COpenSSL
 
-/// SHA-1 over bytes that come bit by bit. Not for use by two threads at once.
-public struct SHA1Hasher: ~Copyable {
-    private let context: EVPContext
+/// SHA-1 over bytes that come in parts. Not for use by two threads at once.
+public struct SHA1Hasher: ~Copyable, Sendable {
+    private var context = DigestContext(.sha1)
 
-    public init() { self.context = EVPContext(EVP_sha1()) }
+    public init() {}
 
     public mutating func update(_ bytes: UnsafeRawBufferPointer) { context.update(bytes) }
 
-    /// The hash of all bytes since the last call, after which a new one begins.
+    /// The hash of all bytes since the last call, after which a new one begins: one hasher serves
+    /// for any number of hashes, and only its making allocates.
     public mutating func finish() -> SHA1Digest {
-        context.finish { SHA1Digest(bytes: $0.prefix(SHA1Digest.byteCount)) } ?? .zero
+        context.finish { SHA1Digest(loading: $0, at: 0) } ?? .zero
     }
 }
 
-/// SHA-256 over bytes that come bit by bit. Not for use by two threads at once.
-public struct SHA256Hasher: ~Copyable {
-    private let context: EVPContext
+/// SHA-256 over bytes that come in parts. Not for use by two threads at once.
+public struct SHA256Hasher: ~Copyable, Sendable {
+    private var context = DigestContext(.sha256)
 
-    public init() { self.context = EVPContext(EVP_sha256()) }
+    public init() {}
 
     public mutating func update(_ bytes: UnsafeRawBufferPointer) { context.update(bytes) }
 
-    /// The hash of all bytes since the last call, after which a new one begins.
+    /// The hash of all bytes since the last call, after which a new one begins: one hasher serves
+    /// for any number of hashes, and only its making allocates.
     public mutating func finish() -> SHA256Digest {
-        context.finish { SHA256Digest(bytes: $0.prefix(SHA256Digest.byteCount)) } ?? .zero
+        context.finish { SHA256Digest(loading: $0, at: 0) } ?? .zero
+    }
+
+    /// The parent of two nodes of a Merkle tree. Nothing may have been added since `finish`.
+    mutating func parent(_ left: SHA256Digest, _ right: SHA256Digest) -> SHA256Digest {
+        withUnsafeBytes(of: (left, right)) { update($0) }
+        return finish()
     }
 }
 
@@ -54,31 +62,58 @@ extension SHA256Digest {
 
 /// OpenSSL's digest context. It fails only when memory is gone or the library is broken, which
 /// no input can bring about; then nothing here can go on.
-private final class EVPContext {
+private struct DigestContext: ~Copyable, @unchecked Sendable {
+    // SAFETY: `@unchecked Sendable`, as the context is owned by this value alone and a noncopyable
+    // value is in one thread at a time.
     private let context: OpaquePointer
-    private let kind: OpaquePointer?
+    /// Whether bytes may be added; after a hash is taken the context must be begun anew.
+    private var isOpen = true
 
-    init(_ kind: OpaquePointer?) {
-        guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, kind, nil) == 1 else {
-            fatalError("libcrypto cannot make a digest")  // SAFETY: no input leads here.
-        }
+    init(_ algorithm: DigestAlgorithm) {
+        guard let context = EVP_MD_CTX_new(),
+            EVP_DigestInit_ex(context, algorithm.method, nil) == 1
+        else { fatalError("libcrypto cannot make a digest") }  // SAFETY: no input leads here.
         self.context = context
-        self.kind = kind
     }
 
     deinit { EVP_MD_CTX_free(context) }
 
-    func update(_ bytes: UnsafeRawBufferPointer) {
-        guard let base = bytes.baseAddress else { return }
-        EVP_DigestUpdate(context, base, bytes.count)
-    }
-
-    func finish<Digest>(_ body: (UnsafeRawBufferPointer) -> Digest?) -> Digest? {
-        withUnsafeTemporaryAllocation(byteCount: Int(EVP_MAX_MD_SIZE), alignment: 8) { out in
-            var length: UInt32 = 0
-            EVP_DigestFinal_ex(context, out.bindMemory(to: UInt8.self).baseAddress, &length)
-            EVP_DigestInit_ex(context, kind, nil)
-            return body(UnsafeRawBufferPointer(out))
+    mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        if !isOpen { reopen() }
+        guard let base = bytes.baseAddress, bytes.count > 0 else { return }
+        guard EVP_DigestUpdate(context, base, bytes.count) == 1 else {
+            fatalError("libcrypto cannot hash")  // SAFETY: no input leads here.
         }
     }
+
+    mutating func finish<Digest>(_ body: (UnsafeRawBufferPointer) -> Digest?) -> Digest? {
+        if !isOpen { reopen() }
+        isOpen = false
+        return withUnsafeTemporaryAllocation(byteCount: Int(EVP_MAX_MD_SIZE), alignment: 8) { out in
+            var length: UInt32 = 0
+            let bytes = out.bindMemory(to: UInt8.self).baseAddress
+            guard EVP_DigestFinal_ex(context, bytes, &length) == 1 else {
+                fatalError("libcrypto cannot hash")  // SAFETY: no input leads here.
+            }
+            return body(UnsafeRawBufferPointer(rebasing: out[..<min(Int(length), out.count)]))
+        }
+    }
+
+    /// Without a method the context keeps the one that it has, and looks nothing up.
+    private mutating func reopen() {
+        guard EVP_DigestInit_ex(context, nil, nil) == 1 else {
+            fatalError("libcrypto cannot make a digest")  // SAFETY: no input leads here.
+        }
+        isOpen = true
+    }
+}
+
+/// An algorithm, fetched from OpenSSL's providers once for the whole process: with `EVP_sha1()`
+/// every context would look it up again, under a lock.
+private struct DigestAlgorithm: @unchecked Sendable {
+    // SAFETY: `@unchecked Sendable`, as a fetched method is never written to or freed.
+    let method: OpaquePointer?
+
+    static let sha1 = DigestAlgorithm(method: EVP_MD_fetch(nil, "SHA1", nil) ?? EVP_sha1())
+    static let sha256 = DigestAlgorithm(method: EVP_MD_fetch(nil, "SHA256", nil) ?? EVP_sha256())
 }
