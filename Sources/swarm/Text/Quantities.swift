@@ -1,0 +1,81 @@
+import Units
+
+/// A size in IEC units: `0 B`, `1023 B`, `1.5 KiB`, `512 MiB`.
+func sizeText(_ bytes: Int64) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
+    let magnitude = bytes.magnitude
+    guard magnitude >= 1024 else { return "\(bytes) B" }
+    var unit = 0
+    var shift = UInt64(10)
+    // Rounding may carry into the next unit: 1023.96 KiB is 1.0 MiB.
+    while unit < units.count - 1, roundedTenths(magnitude, shift: shift) >= 10240 {
+        unit += 1
+        shift += 10
+    }
+    let tenths = roundedTenths(magnitude, shift: shift)
+    let number = tenths >= 1000 ? "\((tenths + 5) / 10)" : "\(tenths / 10).\(tenths % 10)"
+    return "\(bytes < 0 ? "-" : "")\(number) \(units[unit])"
+}
+
+/// Tenths of the unit of 2^shift bytes, rounded to the nearest.
+private func roundedTenths(_ magnitude: UInt64, shift: UInt64) -> UInt64 {
+    let whole = magnitude >> shift
+    let rest = magnitude & ((1 << shift) - 1)
+    // The rest is less than 2^60, so that ten times it fits.
+    return whole * 10 + ((rest * 10 + (1 << (shift - 1))) >> shift)
+}
+
+/// `12.3 MiB/s`.
+func rateText(_ rate: ByteRate) -> String { sizeText(rate.bytesPerSecond) + "/s" }
+
+/// A length of time in its two largest units: `45s`, `3m20s`, `2h05m`, `3d04h`.
+func intervalText(_ interval: Interval) -> String {
+    let seconds = max(0, interval.nanoseconds) / 1_000_000_000
+    let minutes = seconds / 60
+    let hours = minutes / 60
+    let days = hours / 24
+    if minutes == 0 { return "\(seconds)s" }
+    if hours == 0 { return "\(minutes)m\(twoDigits(seconds % 60))s" }
+    if days == 0 { return "\(hours)h\(twoDigits(minutes % 60))m" }
+    return days < 100 ? "\(days)d\(twoDigits(hours % 24))h" : "over 100 days"
+}
+
+private func twoDigits(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
+
+/// `part` of `whole` in percent, rounded down, so that 100.0 means all of it.
+func percentText(_ part: Int64, of whole: Int64) -> String {
+    guard whole > 0 else { return "100.0%" }
+    let permille = permille(part, of: whole)
+    return "\(permille / 10).\(permille % 10)%"
+}
+
+/// Thousandths of `whole`, rounded down, 0 to 1000.
+func permille(_ part: Int64, of whole: Int64) -> Int64 {
+    guard whole > 0 else { return 1000 }
+    let bounded = min(max(part, 0), whole)
+    let (high, low) = bounded.multipliedFullWidth(by: 1000)
+    return whole.dividingFullWidth((high, low)).quotient
+}
+
+/// A ratio with two digits after the point, rounded down; `nil` when nothing was downloaded.
+func ratioText(_ ratio: Double?) -> String {
+    guard let ratio, ratio.isFinite, ratio >= 0, ratio < 1_000_000 else { return "–" }
+    let hundredths = Int64(ratio * 100)
+    return "\(hundredths / 100).\(twoDigits(hundredths % 100))"
+}
+
+/// `1 peer`, `2 peers`.
+func countText(_ count: Int, _ singular: String, _ plural: String? = nil) -> String {
+    "\(count) \(count == 1 ? singular : plural ?? singular + "s")"
+}
+
+/// A number in groups of three digits: `1,448,576`.
+func groupedText(_ value: Int64) -> String {
+    let digits = Array(String(value.magnitude))
+    var text = value < 0 ? "-" : ""
+    for (index, digit) in digits.enumerated() {
+        if index > 0, (digits.count - index) % 3 == 0 { text += "," }
+        text.append(digit)
+    }
+    return text
+}

@@ -1,0 +1,169 @@
+import Testing
+import Units
+
+@testable import swarm
+
+@Suite struct QuantitiesTests {
+    @Test(arguments: [
+        (0, "0 B"), (1, "1 B"), (1_023, "1023 B"), (1_024, "1.0 KiB"), (1_536, "1.5 KiB"),
+        (102_348, "99.9 KiB"), (102_400, "100 KiB"), (1_048_524, "1024 KiB"),
+        (1_048_575, "1.0 MiB"), (1_048_576, "1.0 MiB"), (5_368_709_120, "5.0 GiB"),
+        (Int64.max, "8.0 EiB"), (-2_048, "-2.0 KiB"), (Int64.min, "-8.0 EiB"),
+    ])
+    func writesSizesInIECUnits(_ bytes: Int64, _ text: String) {
+        #expect(sizeText(bytes) == text)
+    }
+
+    @Test func sizesNeverShowAThousandAndMoreOfAUnitButBytes() {
+        var generator = SeededGenerator(seed: 7)
+        for _ in 0..<10_000 {
+            let bytes = Int64.random(
+                in: 0...(.max >> Int64.random(in: 0...62, using: &generator)),
+                using: &generator)
+            #expect(sizeText(bytes).count <= 8, "\(bytes)")
+        }
+    }
+
+    @Test(arguments: [
+        (0, "0s"), (59, "59s"), (60, "1m00s"), (200, "3m20s"), (3_600, "1h00m"),
+        (7_500, "2h05m"), (86_400, "1d00h"), (273_600, "3d04h"), (86_400 * 100, "over 100 days"),
+        (-5, "0s"),
+    ])
+    func writesLengthsOfTimeInTheirTwoLargestUnits(_ seconds: Int64, _ text: String) {
+        #expect(intervalText(.seconds(seconds)) == text)
+    }
+
+    @Test func aHundredPercentIsAllOfIt() {
+        #expect(percentText(999_999, of: 1_000_000) == "99.9%")
+        #expect(percentText(1_000_000, of: 1_000_000) == "100.0%")
+        #expect(percentText(0, of: 0) == "100.0%")
+        #expect(percentText(0, of: 1) == "0.0%")
+        #expect(percentText(.max - 1, of: .max) == "99.9%")
+        #expect(percentText(5, of: 1) == "100.0%")
+        #expect(percentText(-5, of: 1) == "0.0%")
+    }
+
+    @Test func writesRatiosAndGroups() {
+        #expect(ratioText(1.239) == "1.23")
+        #expect(ratioText(nil) == "–")
+        #expect(ratioText(.infinity) == "–")
+        #expect(groupedText(1_448_576) == "1,448,576")
+        #expect(groupedText(100) == "100")
+        #expect(groupedText(.min) == "-9,223,372,036,854,775,808")
+        #expect(countText(1, "peer") == "1 peer")
+        #expect(countText(0, "peer") == "0 peers")
+    }
+}
+
+@Suite struct EscapingTests {
+    @Test("M2 control and bidirectional characters of a torrent are shown, not obeyed")
+    func m2ControlsAreShownNotObeyed() {
+        #expect(terminalSafe("a\u{1B}[31mb") == "a\\u{1b}[31mb")
+        #expect(terminalSafe("exe.\u{202E}gpj") == "exe.\\u{202e}gpj")
+        #expect(terminalSafe("a\nb\tc\rd") == "a\\nb\\tc\\rd")
+        #expect(terminalSafe("\u{9B}2J\u{7F}") == "\\u{9b}2J\\u{7f}")
+        #expect(isASCII(terminalSafe("\u{2028}\u{2066}\u{FEFF}\u{E0041}")))
+    }
+
+    @Test func wordsOfAllScriptsStay() {
+        for text in ["Größe", "日本語", "עברית", "👨‍👩‍👧", "नमस्ते", "می‌خواهم"] {
+            #expect(terminalSafe(text) == text)
+        }
+    }
+
+    @Test func noByteSequenceReachesTheTerminalRaw() {
+        var generator = SeededGenerator(seed: 11)
+        for _ in 0..<2_000 {
+            let bytes = (0..<24).map { _ in UInt8.random(in: 0...255, using: &generator) }
+            let text = String(decoding: bytes, as: UTF8.self)
+            #expect(isSafeInTerminal(terminalSafe(text)))
+            #expect(isSafeInTerminal(JSON.string(text).text))
+        }
+    }
+}
+
+@Suite struct ColumnsTests {
+    @Test(arguments: [
+        ("abc", 3), ("é", 1), ("e\u{301}", 1), ("日本", 4), ("👍", 2), ("👨‍👩‍👧", 2), ("░█", 2),
+        ("↓", 1), ("\u{200D}", 0), ("ｱ", 1), ("Ａ", 2), ("❤️", 2),
+    ])
+    func countsColumns(_ text: String, _ columns: Int) {
+        #expect(text.columns == columns)
+    }
+
+    @Test func clipsAtAColumnAndNeverThroughAWideCharacter() {
+        #expect(clipped("abcdef", to: 6) == "abcdef")
+        #expect(clipped("abcdef", to: 5) == "abcd…")
+        #expect(clipped("日本語", to: 5) == "日本…")
+        #expect(clipped("日本語", to: 4) == "日…")
+        #expect(clipped("abc", to: 0) == "")
+        #expect(clipped("abc", to: 1) == "…")
+    }
+
+    @Test func padsByColumns() {
+        #expect(padded(left: "日", to: 4) == "  日")
+        #expect(padded(right: "日", to: 4) == "日  ")
+        #expect(padded(left: "long", to: 2) == "long")
+    }
+}
+
+@Suite struct JSONTests {
+    @Test func writesValuesInTheOrderGiven() {
+        let value: JSON = [
+            "b": 1, "a": [true, .null, .number(0.5)], "é": .string("\"\\\n\u{1}"),
+        ]
+        #expect(value.text == #"{"b":1,"a":[true,null,0.5],"é":"\"\\\n\u0001"}"#)
+    }
+
+    @Test func numbersThatJSONDoesNotHaveAreNull() {
+        #expect(JSON.number(.infinity).text == "null")
+        #expect(JSON.number(.nan).text == "null")
+    }
+
+    @Test func escapesBeyondTheBasicPlaneAsPairs() {
+        #expect(JSON.string("\u{E0041}").text == #""\udb40\udc41""#)
+    }
+}
+
+@Suite struct StyledLineTests {
+    @Test func colourIsWrittenOnlyWhereWanted() {
+        var line = StyledLine("a", .good)
+        line.append("b")
+        #expect(line.rendered(withColour: false) == "ab")
+        #expect(line.rendered(withColour: true) == "\u{1B}[32ma\u{1B}[0mb")
+    }
+
+    @Test func clippingCountsTextAndKeepsStyles() {
+        var line = StyledLine("abc", .good)
+        line.append("def", .bad)
+        #expect(line.clipped(to: 6) == line)
+        #expect(line.clipped(to: 5).plainText == "abcd…")
+        #expect(line.clipped(to: 3).plainText == "ab…")
+        #expect(line.clipped(to: 4).spans.map(\.style) == [.good, .bad])
+        #expect(line.clipped(to: 0).plainText == "")
+    }
+}
+
+@Suite struct FailureTests {
+    @Test func isOneLineThatNamesTheThing() {
+        let failure = Failure(
+            .unreadableSource, "T.torrent", "piece hashes: 39 bytes, not a multiple of 20")
+        #expect(failure.line == "swarm: T.torrent: piece hashes: 39 bytes, not a multiple of 20")
+        #expect(
+            Failure(.failed, "a\nb", "c", remedy: "d").line == "swarm: a\\nb: c; d")
+        #expect(
+            failure.json.text
+                == #"{"error":{"code":4,"message":"T.torrent: piece hashes: 39 bytes, "#
+                + #"not a multiple of 20","subject":"T.torrent"}}"#)
+    }
+
+    @Test func systemErrorsAreInWords() {
+        #expect(systemErrorText(2) == "no such file or directory")
+        #expect(systemErrorText(5) == "input/output error")
+    }
+
+    @Test func statusesAreThoseOfTheContract() {
+        #expect(
+            ExitStatus.allCases.map(\.rawValue) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130, 143])
+    }
+}
