@@ -73,7 +73,7 @@ let house: [Room] = [
 
     // Floor 7, doors.
     door(
-        "swarm", uses: ["SwarmEngine", "Chunker", "Storage", "Metainfo", "Hashing", "Units"],
+        "swarm", uses: ["Hashing", "Units"],
         packages: [ArgumentParser, Logging]),
 ]
 

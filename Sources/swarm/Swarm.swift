@@ -1,0 +1,17 @@
+import ArgumentParser
+
+/// The command without a subcommand.
+struct Swarm: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "swarm",
+        abstract: "Share files over BitTorrent, make torrents and look into them.",
+        version: "swarm \(programVersion)",
+        subcommands: subcommands)
+
+    static let subcommands: [any ParsableCommand.Type] = [
+        Completions.self
+    ]
+}
+
+/// The version of the program, as its peer id says it too.
+let programVersion = "0.1.0"
