@@ -105,6 +105,6 @@ extension PeerMessage {
         buffer.writeBytes(request.piecesRoot.bytes)
         buffer.writeMultipleIntegers(
             request.baseLayer, request.index, request.length, request.proofLayers)
-        for hash in hashes { buffer.writeBytes(hash.bytes) }
+        for hash in hashes { _ = hash.withUnsafeBytes { buffer.writeBytes($0) } }
     }
 }

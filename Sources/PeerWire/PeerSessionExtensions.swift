@@ -75,13 +75,10 @@ extension PeerSession {
     private mutating func takeHashes(
         _ request: HashRequest, _ body: ByteBuffer, into events: inout Events
     ) {
-        var body = body
-        var hashes: [SHA256Digest] = []
-        hashes.reserveCapacity(body.readableBytes / SHA256Digest.byteCount)
-        while let part = body.readSlice(length: SHA256Digest.byteCount),
-            let hash = SHA256Digest(bytes: part.readableBytesView)
-        {
-            hashes.append(hash)
+        let hashes = body.withUnsafeReadableBytes { raw in
+            (0..<raw.count / SHA256Digest.byteCount).compactMap {
+                SHA256Digest(loading: raw, at: $0)
+            }
         }
         guard hashes.count == request.hashCount, Self.areReal(hashes, in: request) else {
             close(.invalidHashes(count: hashes.count), into: &events)
