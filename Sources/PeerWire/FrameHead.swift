@@ -18,7 +18,7 @@ struct Head: Sendable {
         case needs(Int)
         case keepAlive
         case head(Head, byteCount: Int)
-        case ignored(id: UInt8, length: UInt32)
+        case ignored(id: UInt8, length: UInt32, byteCount: Int)
         case failed(PeerError)
     }
 
@@ -52,7 +52,7 @@ struct Head: Sendable {
         case .small: return small(bytes, id: id, length: Int(length))
         case .long: return .head(Head(id: id, bodyCount: Int(length) - 1), byteCount: 5)
         case .extended: return extended(bytes, length: length, rules)
-        case .unknown: return .ignored(id: id, length: length)
+        case .unknown: return .ignored(id: id, length: length, byteCount: 5)
         case .illegal(let error): return .failed(error)
         }
     }
@@ -82,7 +82,7 @@ struct Head: Sendable {
         guard bytes.count >= 6 else { return .needs(6) }
         let extensionID = bytes[5]
         guard extensionID == MessageID.extensionHandshake || rules.takes(extensionID) else {
-            return .ignored(id: MessageID.extended, length: length)
+            return .ignored(id: MessageID.extended, length: length, byteCount: 6)
         }
         let head = Head(
             id: MessageID.extended, extensionID: extensionID, bodyCount: Int(length) - 2)

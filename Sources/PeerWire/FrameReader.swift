@@ -69,9 +69,9 @@ struct FrameReader: Sendable {
         case .keepAlive:
             advance(&bytes, past: 4)
             return .keepAlive
-        case .ignored(let id, let length):
-            advance(&bytes, past: 5)
-            skipCount = Int(length) - 1
+        case .ignored(let id, let length, let byteCount):
+            advance(&bytes, past: byteCount)
+            skipCount = 4 + Int(length) - byteCount
             skippedCount = 0
             skip(from: &bytes)
             return .ignored(id: id, length: length)
