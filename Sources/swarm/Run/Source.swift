@@ -1,0 +1,35 @@
+/// Where a torrent comes from, by the look of the word that names it.
+enum Source: Equatable, Sendable {
+    case file(String)
+    case standardInput
+    case url(String)
+    case magnet(String)
+    /// 40 or 64 hexadecimal digits.
+    case infoHash(String)
+
+    /// A file whose name looks like something else can be named with `./` before it.
+    init(_ word: String) {
+        let start = word.prefix(8).lowercased()
+        if word == "-" {
+            self = .standardInput
+        } else if start.hasPrefix("magnet:") {
+            self = .magnet(word)
+        } else if start.hasPrefix("http://") || start.hasPrefix("https://") {
+            self = .url(word)
+        } else if [40, 64].contains(word.utf8.count), word.allSatisfy(\.isHexDigit),
+            word.utf8.count == word.count
+        {
+            self = .infoHash(word)
+        } else {
+            self = .file(word)
+        }
+    }
+
+    /// What to call it in messages.
+    var subject: String {
+        switch self {
+        case .standardInput: "standard input"
+        case .file(let word), .url(let word), .magnet(let word), .infoHash(let word): word
+        }
+    }
+}
