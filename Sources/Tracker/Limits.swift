@@ -1,0 +1,77 @@
+import Units
+
+/// What one tracker, or the author of a metainfo file, may cost us.
+enum Limits {
+    /// Bytes of a tracker's URL. Real ones, passkey included, stay under 500.
+    static let urlByteCountMax = 4096
+    /// Bytes of a host name (RFC 1035, section 2.3.4).
+    static let hostByteCountMax = 253
+    /// Bytes of a host name's label (RFC 1035, section 2.3.4).
+    static let hostLabelByteCountMax = 63
+
+    /// Bytes of a reply, inflated: 1,000 peers as dictionaries take about 100 KB.
+    static let replyByteCountMax = 1 << 20
+    /// Containers within containers in a reply; real ones nest 3 deep.
+    static let replyDepthMax = 16
+    /// Tokens in a reply: 1,000 peers as dictionaries take about 9,000.
+    static let replyTokenCountMax = 100_000
+    /// Peers taken from one reply; trackers send 50 to 200.
+    static let peersMax = 1000
+    /// Peers given by name that are taken from one reply, as each costs a look-up.
+    static let namedPeersMax = 20
+    /// Bytes of a text that a tracker sends for people to read.
+    static let textByteCountMax = 256
+    /// Bytes of a tracker id that we carry back to its tracker.
+    static let trackerIDByteCountMax = 256
+
+    /// An announce sooner than this after another helps nobody.
+    static let intervalMin = Interval.seconds(60)
+    /// A tracker forgets peers that are silent for longer.
+    static let intervalMax = Interval.seconds(86_400)
+    /// What most trackers ask for, so what is taken when one asks for nothing.
+    static let intervalDefault = Interval.seconds(1800)
+    /// The wait before asking for more peers where the tracker names no `min interval`.
+    static let minIntervalDefault = Interval.seconds(120)
+    /// The most that `Retry-After` and `retry in` may put off the next announce.
+    static let retryAfterMax = Interval.seconds(86_400)
+    /// A regular announce is late by at most this part of its interval, so that torrents that
+    /// began together drift apart.
+    static let jitterDivisor: Int64 = 20
+    /// The most that jitter adds.
+    static let jitterMax = Interval.seconds(60)
+
+    /// The wait after the first failure to reach a tracker; it doubles with each further one.
+    static let unreachableRetryMin = Interval.seconds(30)
+    /// The wait after a tracker's first refusal, or an answer that no tracker gives; it doubles.
+    static let refusedRetryMin = Interval.seconds(300)
+    /// The longest wait before a failing tracker is tried again.
+    static let retryMax = Interval.seconds(3600)
+    /// How often a wait is doubled at most; 30 s · 2⁷ is over an hour.
+    static let retryDoublingsMax = 7
+
+    /// Trackers of one torrent; the rest are not used.
+    static let trackersMax = 200
+    /// The wait between two scrapes of a tracker.
+    static let scrapeIntervalMin = Interval.seconds(60)
+    /// The wait after a scrape that failed.
+    static let scrapeRetry = Interval.seconds(900)
+    /// Torrents in one scrape over UDP (BEP 15).
+    static let scrapeHashesMax = 74
+
+    /// Requests under way at once over one UDP socket.
+    static let udpRequestsMax = 4096
+    /// UDP trackers of which something is remembered.
+    static let udpTrackersMax = 1024
+    /// How long a connection id may be used (BEP 15).
+    static let connectionIDLife = Interval.seconds(60)
+    /// The wait for the first answer to a datagram (BEP 15).
+    static let retransmitMin = Interval.seconds(15)
+    /// The last `n` of 15·2ⁿ seconds (BEP 15).
+    static let retransmitDoublingsMax = 8
+    /// Bytes of path and query sent to a UDP tracker (BEP 41): the datagram stays under the
+    /// 1,200 bytes that pass everywhere.
+    static let urlDataByteCountMax = 1020
+
+    /// Announces that may wait to be sent, over all torrents.
+    static let waitingAnnouncesMax = 500_000
+}
