@@ -1,0 +1,196 @@
+import Testing
+import Tracker
+import Units
+
+private typealias Ticket = AnnounceGate.Ticket
+
+private struct Bench {
+    var gate: AnnounceGate
+    var now = Instant.zero
+    var buffer = ActionBuffer<AnnounceGate.Ticket>()
+
+    init(total: Int = 100, perTracker: Int = 100, rate: Int = 1000) {
+        gate = AnnounceGate(
+            AnnounceGate.Configuration(
+                concurrentMax: total, concurrentPerTrackerMax: perTracker, startsPerSecond: rate))
+    }
+
+    mutating func enqueue(
+        _ tickets: ClosedRange<UInt64>, to tracker: String = "a",
+        _ priority: AnnounceGate.Priority = .regular
+    ) {
+        for ticket in tickets {
+            let isQueued = gate.enqueue(Ticket(ticket), to: tracker, priority)
+            #expect(isQueued)
+        }
+    }
+
+    mutating func admit() -> [UInt64] {
+        gate.admit(now: now, into: &buffer)
+        return buffer.take().map(\.rawValue)
+    }
+}
+
+@Suite struct AnnounceGateTests {
+    @Test func admitsInOrder() {
+        var bench = Bench()
+        bench.enqueue(1...3)
+        #expect(bench.admit() == [1, 2, 3])
+        #expect(bench.gate.waitingCount == 0)
+        #expect(bench.admit() == [])
+    }
+
+    @Test func boundsRequestsInAll() {
+        var bench = Bench(total: 2)
+        bench.enqueue(1...2, to: "a")
+        bench.enqueue(3...4, to: "b")
+        #expect(bench.admit() == [1, 3])
+        #expect(bench.gate.nextDeadline() == nil)
+        bench.gate.remove(Ticket(3))
+        #expect(bench.admit() == [2])
+        bench.gate.remove(Ticket(1))
+        bench.gate.remove(Ticket(2))
+        #expect(bench.admit() == [4])
+    }
+
+    @Test func boundsRequestsToOneTracker() {
+        var bench = Bench(perTracker: 2)
+        bench.enqueue(1...5, to: "slow")
+        bench.enqueue(6...7, to: "fast")
+        #expect(Set(bench.admit()) == [1, 2, 6, 7])
+        #expect(bench.gate.waitingCount == 3)
+        bench.gate.remove(Ticket(6))
+        #expect(bench.admit() == [])
+        bench.gate.remove(Ticket(1))
+        #expect(bench.admit() == [3])
+    }
+
+    @Test func letsTrackersTakeTurns() {
+        var bench = Bench(total: 4)
+        bench.enqueue(1...10, to: "a")
+        bench.enqueue(11...12, to: "b")
+        #expect(bench.admit() == [1, 11, 2, 12])
+    }
+
+    @Test func letsThoseWhoLeaveGoFirst() {
+        var bench = Bench(total: 1)
+        bench.enqueue(1...1, .regular)
+        bench.enqueue(2...2, .event)
+        bench.enqueue(3...3, .leaving)
+        for expected: UInt64 in [3, 2, 1] {
+            #expect(bench.admit() == [expected])
+            bench.gate.remove(Ticket(expected))
+        }
+    }
+
+    @Test func forgetsWhatIsWithdrawn() {
+        var bench = Bench(total: 1)
+        bench.enqueue(1...3)
+        bench.gate.remove(Ticket(1))
+        bench.gate.remove(Ticket(1))
+        #expect(bench.gate.waitingCount == 2)
+        #expect(bench.admit() == [2])
+        bench.gate.remove(Ticket(3))
+        bench.gate.remove(Ticket(2))
+        #expect(bench.admit() == [])
+        bench.enqueue(4...4)
+        #expect(bench.admit() == [4])
+    }
+
+    @Test("T14 50,000 torrents of one tracker begin as fast as is set, and no faster")
+    func t14() {
+        var bench = Bench(total: 1_000_000, perTracker: 1_000_000, rate: 100)
+        bench.now = .zero + .seconds(10_000)
+        let begin = bench.now
+        bench.enqueue(1...50_000)
+        var begun = 0
+        // A second's worth may begin at once.
+        begun += bench.admit().count
+        #expect(begun == 101)
+        while let (at, reason) = bench.gate.nextDeadline() {
+            #expect(reason == .rate)
+            #expect(at > bench.now)
+            bench.now = at
+            begun += bench.admit().count
+            let seconds = (bench.now - begin).seconds
+            #expect(Double(begun) <= 101 + seconds * 100 + 1e-6)
+        }
+        #expect(begun == 50_000)
+        #expect(abs((bench.now - begin).seconds - 499) < 1)
+    }
+
+    @Test("T14 first announces are spread so that they do not queue")
+    func t14Spread() {
+        let configuration = AnnounceGate.Configuration(startsPerSecond: 100)
+        #expect(configuration.spread(torrents: 50_000) == .seconds(500))
+        #expect(configuration.spread(torrents: 0) == .zero)
+        #expect(configuration.spread(torrents: .max) > .zero)
+    }
+
+    @Test("T14 the number that waits is bounded")
+    func t14Bound() {
+        var bench = Bench()
+        for ticket in 1...UInt64(500_000) {
+            guard bench.gate.enqueue(Ticket(ticket), to: "a", .regular) else {
+                Issue.record("refused at \(ticket)")
+                return
+            }
+        }
+        let isQueued = bench.gate.enqueue(Ticket(500_001), to: "a", .regular)
+        #expect(!isQueued)
+        bench.gate.remove(Ticket(7))
+        bench.enqueue(500_001...500_001)
+    }
+
+    /// Whatever comes in what order: limits hold, nobody begins twice, and all begin in the end.
+    @Test(arguments: 0..<20)
+    func keepsItsLimits(seed: Int) {
+        var dice = SeededGenerator(seed: UInt64(seed))
+        var bench = Bench(total: 5, perTracker: 2, rate: 50)
+        var tracker: [UInt64: String] = [:]
+        var running: Set<UInt64> = []
+        var begun: Set<UInt64> = []
+        var withdrawn: Set<UInt64> = []
+        var last: UInt64 = 0
+        for step in 0..<2000 {
+            bench.now = bench.now + .milliseconds(Int64.random(in: 0...50, using: &dice))
+            switch Int.random(in: 0..<4, using: &dice) {
+            case 0 where step < 1000:
+                last += 1
+                let name = "t\(Int.random(in: 0..<4, using: &dice))"
+                let priority = AnnounceGate.Priority.allCases.randomElement(using: &dice)
+                tracker[last] = name
+                bench.enqueue(last...last, to: name, priority ?? .event)
+            case 1:
+                guard let ticket = running.sorted().randomElement(using: &dice) else { continue }
+                running.remove(ticket)
+                bench.gate.remove(Ticket(ticket))
+            case 2 where step % 10 == 0:
+                let waiting = Set(tracker.keys).subtracting(begun).subtracting(withdrawn)
+                guard let ticket = waiting.sorted().randomElement(using: &dice) else { continue }
+                withdrawn.insert(ticket)
+                bench.gate.remove(Ticket(ticket))
+            default:
+                for ticket in bench.admit() {
+                    #expect(begun.insert(ticket).inserted, "seed \(seed)")
+                    #expect(!withdrawn.contains(ticket), "seed \(seed)")
+                    running.insert(ticket)
+                }
+            }
+            #expect(running.count <= 5, "seed \(seed)")
+            let counts = Dictionary(grouping: running) { tracker[$0] ?? "" }.mapValues(\.count)
+            #expect(counts.values.allSatisfy { $0 <= 2 }, "seed \(seed)")
+        }
+        while bench.gate.waitingCount > 0 {
+            for ticket in running { bench.gate.remove(Ticket(ticket)) }
+            running = []
+            bench.now = bench.now + .seconds(1)
+            let admitted = bench.admit()
+            #expect(!admitted.isEmpty, "seed \(seed)")
+            guard !admitted.isEmpty else { return }
+            begun.formUnion(admitted)
+            running = Set(admitted)
+        }
+        #expect(begun.union(withdrawn).count == Int(last), "seed \(seed)")
+    }
+}
