@@ -19,7 +19,9 @@ import Testing
         let named = testsNamed(in: table)
         #expect(!named.isEmpty, "Docs/BEPS.md names no tests")
         let known = try testsDeclared()
-        for name in named { #expect(known.contains(name), "Docs/BEPS.md names \(name)") }
+        for name in named where !known.contains(name) {
+            Issue.record("Docs/BEPS.md names \(name), and there is no such test")
+        }
     }
 
     @Test func everyRowOfTheTableOfBEPsNamesATest() throws {

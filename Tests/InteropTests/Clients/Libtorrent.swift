@@ -1,0 +1,45 @@
+import Foundation
+
+/// libtorrent, by a script. The newest from PyPI if `make test` has put it into `.build-tools`,
+/// Debian's otherwise.
+struct LibtorrentClient: Client {
+    let child: Child
+
+    init(_ order: Order) throws {
+        child = try order.start(
+            .libtorrent,
+            Self.command([order.role.rawValue, order.torrent.path, order.folder.path, "6881"]))
+    }
+
+    func isComplete() -> Bool { child.output.contains(#""event": "complete""#) }
+
+    func complaints() -> [String] {
+        lines(with: ["hash_failed_alert", "peer_ban_alert", "_error_alert\"", "invalid_request"])
+    }
+
+    /// Makes a torrent as libtorrent does.
+    static func create(
+        _ kind: Torrent.Kind, of content: Content, tracker: String, in arena: Arena
+    ) async throws -> Torrent {
+        let file = try arena.makeFolder("torrent").appending(path: "made.torrent")
+        let path = content.folder.appending(path: content.name).path
+        try await run(
+            command(["create", path, file.path, tracker, kind.rawValue, "\(256 << 10)"]))
+        return try await read(file)
+    }
+
+    /// The torrent as libtorrent reads it.
+    static func read(_ file: URL) async throws -> Torrent {
+        let printed = try await run(command(["hashes", file.path]))
+        return Torrent(file: file, infoHashes: printed.split(separator: "\n").map(String.init))
+    }
+
+    private static func command(_ arguments: [String]) -> [String] {
+        let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        let root = tests.deletingLastPathComponent().deletingLastPathComponent()
+        let newest = root.appending(path: ".build-tools/libtorrent/bin/python").path
+        let python =
+            FileManager.default.isExecutableFile(atPath: newest) ? newest : "/usr/bin/python3"
+        return [python, "-B", tests.appending(path: "Support/lt_peer.py").path] + arguments
+    }
+}
