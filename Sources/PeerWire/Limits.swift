@@ -46,6 +46,8 @@ public enum Limits {
     static let controlCost = Interval.milliseconds(10)
     /// … and 1,000 at once.
     static let controlBurst = Interval.seconds(10)
+    /// What a dont-have costs: a peer that evicts pieces may evict thousands at a time.
+    static let dontHaveCost = Interval.milliseconds(1)
     /// Bytes of an ignored message or of an extension handshake that cost as much as a message.
     static let controlBytesPerCost = 4096
     /// An extension handshake costs as much as this many messages: it is parsed and allocates.

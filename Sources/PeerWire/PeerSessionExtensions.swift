@@ -14,7 +14,7 @@ extension PeerSession {
         guard let known = ExtensionID(rawValue: id) else { return }
         switch known {
         case .dontHave:
-            guard charge(now: now, into: &events) else { return }
+            guard charge(Limits.dontHaveCost, now: now, into: &events) else { return }
             guard body.readableBytes == 4,
                 let piece = body.getInteger(at: body.readerIndex, as: UInt32.self)
             else { return noteMalformed(into: &events) }
@@ -34,9 +34,8 @@ extension PeerSession {
         _ body: ByteBuffer, now: Instant, into events: inout Events
     ) {
         let size = Int64(body.readableBytes) / Int64(Limits.controlBytesPerCost)
-        guard charge(Limits.extensionHandshakeCosts + size, now: now, into: &events) else {
-            return
-        }
+        let cost = Limits.controlCost * (Limits.extensionHandshakeCosts + size)
+        guard charge(cost, now: now, into: &events) else { return }
         do throws(ExtensionHandshakeError) {
             let said = try ExtensionHandshake(parsing: Array(body.readableBytesView))
             peerExtensions.merge(said.extensions)

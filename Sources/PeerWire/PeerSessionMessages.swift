@@ -292,9 +292,8 @@ extension PeerSession {
     /// Takes the cost of messages that move no data from the peer's allowance; false if it is
     /// spent, after closing.
     mutating func charge(
-        _ costs: Int64 = 1, now: Instant, into events: inout Events
+        _ cost: Interval = Limits.controlCost, now: Instant, into events: inout Events
     ) -> Bool {
-        let cost = Limits.controlCost * costs
         guard control.take(cost, of: Limits.controlBurst, now: now) else {
             close(.flood(.control), into: &events)
             return false
@@ -307,7 +306,7 @@ extension PeerSession {
         _ id: UInt8, _ length: UInt32, now: Instant, into events: inout Events
     ) {
         let costs = 1 + Int64(length) / Int64(Limits.controlBytesPerCost)
-        guard charge(costs, now: now, into: &events) else { return }
+        guard charge(Limits.controlCost * costs, now: now, into: &events) else { return }
         guard id == MessageID.extended else { return counters.unknown.count() }
         counters.unadvertised.count()
         if counters.unadvertised > Limits.unadvertisedMax {
