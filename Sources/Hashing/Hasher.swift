@@ -62,9 +62,13 @@ extension SHA256Digest {
 
 /// OpenSSL's digest context. It fails only when memory is gone or the library is broken, which
 /// no input can bring about; then nothing here can go on.
+///
+/// It is not private, as values of other modules that hold a hasher in place need this type's
+/// metadata, which the compiler does not export for a private type: release builds would not link.
+@usableFromInline
 // SAFETY: `@unchecked Sendable`, as the context is owned by this value alone and a noncopyable
 // value is in one thread at a time.
-private struct DigestContext: ~Copyable, @unchecked Sendable {
+struct DigestContext: ~Copyable, @unchecked Sendable {
     private let context: OpaquePointer
     /// Whether bytes may be added; after a hash is taken the context must be begun anew.
     private var isOpen = true
@@ -111,7 +115,7 @@ private struct DigestContext: ~Copyable, @unchecked Sendable {
 /// An algorithm, fetched from OpenSSL's providers once for the whole process: with `EVP_sha1()`
 /// every context would look it up again, under a lock.
 // SAFETY: `@unchecked Sendable`, as a fetched method is never written to or freed.
-private struct DigestAlgorithm: @unchecked Sendable {
+struct DigestAlgorithm: @unchecked Sendable {
     let method: OpaquePointer?
 
     static let sha1 = DigestAlgorithm(method: EVP_MD_fetch(nil, "SHA1", nil) ?? EVP_sha1())
