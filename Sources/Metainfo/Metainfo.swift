@@ -87,10 +87,34 @@ public struct Metainfo: Sendable {
     }
 
     private init(info: BencodeValue, root: BencodeValue?) throws(MetainfoError) {
+        var warnings: [MetainfoWarning] = []
+        let outer = root.map { OuterKeys($0, warnings: &warnings) } ?? OuterKeys()
+        try self.init(
+            info: info, outer: outer, original: OriginalKeys(root, read: outer),
+            warnings: warnings)
+        if let root, version != .v1 { layers = try PieceLayers(root["piece layers"], layout) }
+    }
+
+    /// The same torrent with another info dictionary of the same content.
+    init(_ other: Metainfo, infoBytes: [UInt8]) throws(MetainfoError) {
+        let document: BencodeDocument
+        do {
+            document = try BencodeDocument(infoBytes, limits: .metainfo)
+        } catch {
+            throw .bencoding(error)
+        }
+        try self.init(
+            info: document.root, outer: other.outer, original: other.original,
+            warnings: other.warnings.filter { if case .filesRenamed = $0 { false } else { true } })
+        layers = other.layers
+    }
+
+    private init(
+        info: BencodeValue, outer: OuterKeys, original: OriginalKeys, warnings: [MetainfoWarning]
+    ) throws(MetainfoError) {
         let infoBytes = Array(info.rawBytes)
         let dictionary = try InfoDictionary(info, bytes: infoBytes)
-        var warnings: [MetainfoWarning] = []
-        self.infoBytes = infoBytes
+        let renamedCount = dictionary.layout.files.count { $0.isRenamed && !$0.isPad }
         self.version = dictionary.version
         self.infoHash = InfoHash(of: infoBytes, dictionary.version)
         self.name = dictionary.name
@@ -99,15 +123,14 @@ public struct Metainfo: Sendable {
         self.layout = dictionary.layout
         self.isPrivate = dictionary.isPrivate
         self.source = dictionary.source
+        self.infoBytes = infoBytes
+        self.warnings =
+            warnings.prefix(Limits.warningCountMax)
+            + (renamedCount > 0 ? [.filesRenamed(renamedCount)] : [])
         self.pieces = dictionary.pieces
-        self.layers =
-            root == nil || dictionary.version == .v1
-            ? PieceLayers() : try PieceLayers(root?["piece layers"], dictionary.layout)
-        self.outer = root.map { OuterKeys($0, warnings: &warnings) } ?? OuterKeys()
-        self.original = OriginalKeys(root, read: outer)
-        let renamedCount = dictionary.layout.files.count { $0.isRenamed && !$0.isPad }
-        if renamedCount > 0 { warnings.append(.filesRenamed(renamedCount)) }
-        self.warnings = Array(warnings.prefix(Limits.warningCountMax))
+        self.layers = PieceLayers()
+        self.outer = outer
+        self.original = original
     }
 }
 

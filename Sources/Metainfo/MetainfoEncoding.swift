@@ -106,3 +106,37 @@ struct OriginalKeys: Sendable {
         self.read = read
     }
 }
+
+// MARK: - What gives the torrent another info-hash
+
+extension Metainfo {
+    /// The same content under another info-hash: with another name, another `private`, another
+    /// `source`. What is `nil` stays as it is; an empty source is none. All other keys of the info
+    /// dictionary are kept, those that nobody here knows too.
+    public func changingInfo(
+        name: String? = nil, isPrivate: Bool? = nil, source: String? = nil
+    ) throws(MetainfoError) -> Metainfo {
+        let document: BencodeDocument
+        do {
+            document = try BencodeDocument(infoBytes, limits: .metainfo)
+        } catch {
+            throw .bencoding(error)
+        }
+        var entries: [[UInt8]: Bencode] = [:]
+        for (key, value) in document.root.entries where entries[Array(key)] == nil {
+            entries[Array(key)] = .raw(Array(value.rawBytes))
+        }
+        if let isPrivate { set("private", isPrivate ? 1 : nil, in: &entries) }
+        if let source { set("source", source.isEmpty ? nil : .string(source), in: &entries) }
+        if let name {
+            guard MetainfoBuilder.isElement(Array(name.utf8)) else { throw .nameInvalid }
+            setText("name", name, in: &entries)
+            // The one file of a v2 torrent has its name in the tree, too.
+            var tree = document.root["file tree"]?.entries
+            if isSingleFile, let (_, file) = tree?.next() {
+                set("file tree", .keyed([name: .raw(Array(file.rawBytes))]), in: &entries)
+            }
+        }
+        return try Metainfo(self, infoBytes: Bencode.dictionary(entries).encoded())
+    }
+}

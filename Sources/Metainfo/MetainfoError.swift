@@ -26,6 +26,8 @@ public enum MetainfoError: Error, Hashable, Sendable {
 
     // Pieces.
     case nameMissing
+    /// A new name that no file can have.
+    case nameInvalid
     case pieceLengthMissing
     case pieceLengthOutOfRange(Int64, ClosedRange<Int64>)
     case pieceLengthNotPowerOfTwo(Int64)
@@ -88,6 +90,7 @@ extension MetainfoError: CustomStringConvertible {
     private var pieceDescription: String? {
         switch self {
         case .nameMissing: "name: missing"
+        case .nameInvalid: "name: not that of a file"
         case .pieceLengthMissing: "piece length: missing"
         case .pieceLengthOutOfRange(let length, let range):
             "piece length: \(length), not within \(range.lowerBound)...\(range.upperBound)"

@@ -12,6 +12,10 @@ struct OuterKeys: Hashable, Sendable {
 }
 
 extension OuterKeys {
+    /// All that trackers are spoken to by. An address of any other kind is not one of a tracker.
+    static let trackerSchemes: Set<String> = ["http", "https", "udp", "wss"]
+    static let webSeedSchemes: Set<String> = ["http", "https"]
+
     /// Reads what is of use and leaves out the rest, with a warning.
     init(_ root: BencodeValue, warnings: inout [MetainfoWarning]) {
         announceTiers = Self.tiers(of: root, &warnings)
@@ -26,7 +30,7 @@ extension OuterKeys {
     private static func tiers(
         of root: BencodeValue, _ warnings: inout [MetainfoWarning]
     ) -> [[String]] {
-        var urls = URLCollector(schemes: ["http", "https", "udp", "wss"])
+        var urls = URLCollector(schemes: trackerSchemes)
         var tiers: [[String]] = []
         for tier in Self.elements(of: root["announce-list"]) {
             // A tier ought to be a list; a string alone can only be meant as one of one.
@@ -50,7 +54,7 @@ extension OuterKeys {
         of root: BencodeValue, _ warnings: inout [MetainfoWarning]
     ) -> [String] {
         guard let value = root["url-list"] else { return [] }
-        var urls = URLCollector(schemes: ["http", "https"])
+        var urls = URLCollector(schemes: webSeedSchemes)
         let seeds =
             value.isList
             ? value.elements.compactMap { urls.take($0, max: Limits.webSeedCountMax) }
