@@ -35,11 +35,17 @@ final class Console: Sendable {
 
     /// Writes lines of results to standard output.
     func print(_ lines: [StyledLine]) throws(Failure) {
+        let hasColour = traits.outputHasColour
+        let text = lines.map { $0.rendered(withColour: hasColour) + "\n" }.joined()
+        try print(bytes: Array(text.utf8))
+    }
+
+    /// Writes results that are not text.
+    func print(bytes: [UInt8]) throws(Failure) {
         let failure = state.withLock { state -> Failure? in
             guard !state.isOutputClosed else { return nil }
             eraseBlock(&state)
-            let text = lines.map { $0.rendered(withColour: state.traits.outputHasColour) + "\n" }
-            let code = writeAll(text.joined(), to: STDOUT_FILENO)
+            let code = writeAll(bytes, to: STDOUT_FILENO)
             // Who reads has seen enough: not a failure, and nothing more need be written.
             if code == EPIPE { state.isOutputClosed = true }
             guard code != 0, code != EPIPE else { return nil }
@@ -128,8 +134,8 @@ private func terminalSize() -> (width: Int, height: Int) {
 }
 
 /// 0, or the `errno` of the write that failed.
-private func writeAll(_ text: String, to descriptor: Int32) -> Int32 {
-    var bytes = Array(text.utf8)[...]
+func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Int32 {
+    var bytes = bytes[...]
     while !bytes.isEmpty {
         let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
         if count > 0 {
@@ -143,4 +149,8 @@ private func writeAll(_ text: String, to descriptor: Int32) -> Int32 {
         }
     }
     return 0
+}
+
+private func writeAll(_ text: String, to descriptor: Int32) -> Int32 {
+    writeAll(Array(text.utf8), to: descriptor)
 }

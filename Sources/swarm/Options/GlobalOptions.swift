@@ -1,4 +1,5 @@
 import ArgumentParser
+import FoundationEssentials
 
 /// What every command takes.
 struct GlobalOptions: ParsableArguments {
@@ -24,7 +25,7 @@ struct GlobalOptions: ParsableArguments {
     var noProgress = false
 
     @Option(
-        help: ArgumentHelp("When to use colours: auto, always or never.", valueName: "when"),
+        help: ArgumentHelp("When to use colours.", valueName: "when"),
         completion: .list(["auto", "always", "never"]))
     var color = TerminalTraits.ColourChoice.auto
 
@@ -36,3 +37,11 @@ struct GlobalOptions: ParsableArguments {
 }
 
 extension TerminalTraits.ColourChoice: ExpressibleByArgument {}
+
+extension GlobalOptions {
+    /// The console, settled by these options.
+    func configuredConsole() -> Console {
+        Console.standard.configure(choices, environment: ProcessInfo.processInfo.environment)
+        return .standard
+    }
+}

@@ -1,0 +1,97 @@
+import ArgumentParser
+import Units
+
+/// How to reach peers: for `seed` and `fetch`.
+struct NetworkOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The port to accept peers at; 0 takes any.", valueName: "n"))
+    var port: UInt16 = 0
+
+    @Option(
+        help: ArgumentHelp(
+            "The local IP address to accept peers at and to dial from.", valueName: "address"),
+        transform: parseAddress)
+    var bind: String?
+
+    @Option(
+        help: ArgumentHelp("A peer to dial; repeatable.", valueName: "host:port"),
+        transform: HostPort.init(_:))
+    var peer: [HostPort] = []
+
+    @Option(
+        help: ArgumentHelp("The most connections of one torrent.", valueName: "n"),
+        transform: parsePeerCount)
+    var maxPeers = 200
+
+    @Option(
+        help: ArgumentHelp("The most to send in a second; 0 is no limit.", valueName: "rate"),
+        transform: RateLimit.init(_:))
+    var upLimit = RateLimit.none
+
+    @Option(
+        help: ArgumentHelp("The most to receive in a second; 0 is no limit.", valueName: "rate"),
+        transform: RateLimit.init(_:))
+    var downLimit = RateLimit.none
+
+    @Flag(name: .customLong("no-trackers"), help: "Do not ask trackers for peers.")
+    var noTrackers = false
+
+    @Flag(
+        name: .customLong("no-dht"),
+        help: "Do not look for peers in the DHT. This version has none.")
+    var noDHT = false
+
+    @Flag(
+        name: .customLong("no-lsd"),
+        help: "Do not look for peers in the local network. This version does not.")
+    var noLSD = false
+
+    @Flag(
+        name: .customLong("no-pex"),
+        help: "Do not exchange peers with peers. This version does not.")
+    var noPEX = false
+
+    @Flag(name: .customLong("no-utp"), help: "Use TCP only. This version has no other.")
+    var noUTP = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Where downloads are remembered; swarm in XDG_STATE_HOME unless given.",
+            valueName: "dir"),
+        completion: .directory)
+    var stateDir: String?
+
+    /// The folder of the state: `--state-dir`, or what the XDG base directory specification says.
+    func stateDirectory(environment: [String: String]) throws(Failure) -> String {
+        if let stateDir { return stateDir }
+        // Relative values are to be ignored, says the specification.
+        if let base = environment["XDG_STATE_HOME"], base.hasPrefix("/") { return base + "/swarm" }
+        if let home = environment["HOME"], home.hasPrefix("/") {
+            return home + "/.local/state/swarm"
+        }
+        throw Failure(
+            .badConfiguration, "HOME", "is not set", remedy: "name a folder with --state-dir")
+    }
+}
+
+/// A rate, or none.
+struct RateLimit: Equatable, Sendable, CustomStringConvertible {
+    var rate: ByteRate?
+
+    static let none = RateLimit(rate: nil)
+
+    private init(rate: ByteRate?) { self.rate = rate }
+
+    init(_ text: String) throws(ValueFault) { self.rate = try parseRate(text) }
+
+    var description: String { rate.map(rateText) ?? "none" }
+}
+
+private func parseAddress(_ text: String) throws(ValueFault) -> String {
+    guard Endpoint(addressText: text, port: 0) != nil else { throw .notAnIPAddress }
+    return text
+}
+
+private func parsePeerCount(_ text: String) throws(ValueFault) -> Int {
+    guard let count = Int(text), (1...Limits.peersMax).contains(count) else { throw .outOfRange }
+    return count
+}
