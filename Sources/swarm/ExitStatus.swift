@@ -32,3 +32,13 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
         }
     }
 }
+
+/// Ends a command with a status that needs no words, or that has had them.
+struct EarlyEnd: Error {
+    let status: ExitStatus
+
+    /// Throws unless all is well.
+    static func check(_ status: ExitStatus) throws(EarlyEnd) {
+        if status != .done { throw EarlyEnd(status: status) }
+    }
+}

@@ -32,13 +32,15 @@ enum Main {
         } catch let failure as Failure {
             Console.standard.report(failure)
             return failure.status
+        } catch let end as EarlyEnd {
+            return end.status
         } catch {
-            return end(error)
+            return finish(error)
         }
     }
 
     /// The parser's own ends: help, version, and what it cannot understand.
-    private static func end(_ error: any Error) -> ExitStatus {
+    private static func finish(_ error: any Error) -> ExitStatus {
         let text = Swarm.fullMessage(for: error)
         guard Swarm.exitCode(for: error) == .success else {
             let failure = Failure(.failed, nil, Swarm.message(for: error))

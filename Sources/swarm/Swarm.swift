@@ -9,7 +9,7 @@ struct Swarm: ParsableCommand {
         subcommands: subcommands)
 
     static let subcommands: [any ParsableCommand.Type] = [
-        Completions.self
+        Show.self, Edit.self, Magnet.self, Completions.self,
     ]
 }
 

@@ -24,6 +24,15 @@ import Units
         }
     }
 
+    @Test func exactSizesAreNotRounded() {
+        #expect(exactSizeText(16_384) == "16 KiB")
+        #expect(exactSizeText(16_385) == "16385 B")
+        #expect(exactSizeText(4 << 20) == "4 MiB")
+        #expect(exactSizeText(1_536) == "1536 B")
+        #expect(exactSizeText(0) == "0 B")
+        #expect(exactSizeText(1_048_576 - 1_024) == "1023 KiB")
+    }
+
     @Test(arguments: [
         (0, "0s"), (59, "59s"), (60, "1m00s"), (200, "3m20s"), (3_600, "1h00m"),
         (7_500, "2h05m"), (86_400, "1d00h"), (273_600, "3d04h"), (86_400 * 100, "over 100 days"),

@@ -17,6 +17,15 @@ func sizeText(_ bytes: Int64) -> String {
     return "\(bytes < 0 ? "-" : "")\(number) \(units[unit])"
 }
 
+/// A size without rounding: `16 KiB`, `16385 B`.
+func exactSizeText(_ bytes: Int64) -> String {
+    let text = sizeText(bytes)
+    guard bytes.magnitude >= 1024 else { return text }
+    let shift = min(60, (63 - bytes.magnitude.leadingZeroBitCount) / 10 * 10)
+    guard bytes.magnitude.trailingZeroBitCount >= shift else { return "\(bytes) B" }
+    return "\(bytes >> Int64(shift)) " + (text.split(separator: " ").last ?? "")
+}
+
 /// Tenths of the unit of 2^shift bytes, rounded to the nearest.
 private func roundedTenths(_ magnitude: UInt64, shift: UInt64) -> UInt64 {
     let whole = magnitude >> shift

@@ -1,0 +1,183 @@
+import Glibc
+import Metainfo
+
+/// Manifests as files.
+enum ManifestFiles {
+    /// The manifest that a command's argument names: a file, or `-` for standard input.
+    static func read(_ word: String) throws(Failure) -> Metainfo {
+        let source = Source(word)
+        switch source {
+        case .file, .standardInput: return try parse(try bytes(of: source), source.subject)
+        case .url:
+            throw Failure(
+                .unreadableSource, word, "is not a file", remedy: "download the torrent first")
+        case .magnet, .infoHash:
+            throw Failure(
+                .unreadableSource, word, "names a torrent but does not hold it",
+                remedy: "give the .torrent file; \(metadataFact)")
+        }
+    }
+
+    /// Why a magnet link is not enough.
+    static let metadataFact = "this version does not fetch metadata from peers"
+
+    static func parse(_ bytes: [UInt8], _ subject: String) throws(Failure) -> Metainfo {
+        do {
+            return try Metainfo(bytes)
+        } catch {
+            throw Failure(.unreadableSource, subject, "\(error)")
+        }
+    }
+
+    // MARK: - Reading
+
+    /// The content of a file or of standard input, if it is not longer than any manifest.
+    static func bytes(of source: Source) throws(Failure) -> [UInt8] {
+        guard case .file(let path) = source else {
+            return try bytes(from: STDIN_FILENO, source.subject)
+        }
+        guard !path.isEmpty else {
+            throw Failure(.unreadableSource, "''", "no file has an empty name")
+        }
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Failure(.unreadableSource, path, errno: errno) }
+        defer { close(descriptor) }
+        return try bytes(from: descriptor, path)
+    }
+
+    private static func bytes(
+        from descriptor: Int32, _ subject: String
+    ) throws(Failure) -> [UInt8] {
+        var all: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = buffer.withUnsafeMutableBytes {
+                Glibc.read(descriptor, $0.baseAddress, $0.count)
+            }
+            if count == 0 { return all }
+            guard count > 0 else {
+                if errno == EINTR { continue }
+                throw Failure(.unreadableSource, subject, errno: errno)
+            }
+            all += buffer.prefix(count)
+            guard all.count <= Limits.manifestBytesMax else {
+                throw Failure(
+                    .unreadableSource, subject,
+                    "more than \(groupedText(Int64(Limits.manifestBytesMax))) bytes: not a torrent")
+            }
+        }
+    }
+
+    // MARK: - Writing
+
+    /// What may be replaced.
+    enum Overwriting: Equatable, Sendable {
+        /// Nothing but the same torrent, as its info-hash says.
+        case sameTorrent
+        case anything
+    }
+
+    /// Writes a manifest so that its name is never that of a half-written one. `-` is standard
+    /// output.
+    static func write(
+        _ metainfo: Metainfo, to path: String, _ overwriting: Overwriting
+    ) throws(Failure) {
+        let bytes = metainfo.encoded()
+        guard path != "-" else { return try Console.standard.print(bytes: bytes) }
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            guard errno == ENOENT else { throw unwritable(path, errno) }
+            return try create(path, bytes, mode: nil, replacing: false)
+        }
+        // A device or a pipe is written to, never replaced.
+        guard status.st_mode & S_IFMT == S_IFREG else { return try overwrite(path, bytes) }
+        if overwriting == .sameTorrent, !holds(metainfo, path) {
+            throw Failure(
+                .unwritable, path, "exists and is not this torrent",
+                remedy: "replace it with --force, or name another file with -o")
+        }
+        try create(path, bytes, mode: status.st_mode & 0o7777, replacing: true)
+    }
+
+    private static func holds(_ metainfo: Metainfo, _ path: String) -> Bool {
+        guard let bytes = try? bytes(of: .file(path)), let old = try? Metainfo(bytes) else {
+            return false
+        }
+        return old.infoHash == metainfo.infoHash
+    }
+
+    private static func overwrite(_ path: String, _ bytes: [UInt8]) throws(Failure) {
+        let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw unwritable(path, errno) }
+        defer { close(descriptor) }
+        let code = writeAll(bytes, to: descriptor)
+        guard code == 0 else { throw unwritable(path, code) }
+    }
+
+    /// Writes beside the file, and gives the name only to what is whole and on disk.
+    private static func create(
+        _ path: String, _ bytes: [UInt8], mode: mode_t?, replacing: Bool
+    ) throws(Failure) {
+        let draft = "\(path).\(getpid()).part"
+        let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else { throw unwritable(path, errno) }
+        var code = writeAll(bytes, to: descriptor)
+        if code == 0, let mode, fchmod(descriptor, mode) != 0 { code = errno }
+        if code == 0, fsync(descriptor) != 0 { code = errno }
+        if close(descriptor) != 0, code == 0 { code = errno }
+        if code == 0 { code = replacing ? move(draft, path) : moveToFreeName(draft, path) }
+        guard code == 0 else {
+            unlink(draft)
+            throw unwritable(path, code)
+        }
+    }
+
+    private static func move(_ draft: String, _ path: String) -> Int32 {
+        rename(draft, path) == 0 ? 0 : errno
+    }
+
+    /// A link fails where a rename would replace a file that came meanwhile. Not all file systems
+    /// have links.
+    private static func moveToFreeName(_ draft: String, _ path: String) -> Int32 {
+        if link(draft, path) == 0 {
+            unlink(draft)
+            return 0
+        }
+        guard errno != EEXIST else { return EEXIST }
+        return access(path, F_OK) == 0 ? EEXIST : move(draft, path)
+    }
+
+    private static func unwritable(_ path: String, _ code: Int32) -> Failure {
+        Failure(
+            .unwritable, path, errno: code,
+            remedy: [EACCES, EPERM, EROFS].contains(code) ? "name another file with -o" : nil)
+    }
+}
+
+// MARK: - Paths
+
+/// The folder that the file or folder at `path` lies in, and its name there.
+func splitPath(_ path: String) throws(Failure) -> (folder: String, name: String) {
+    var trimmed = path[...]
+    while trimmed.count > 1, trimmed.last == "/" { trimmed.removeLast() }
+    let name = trimmed.split(separator: "/").last.map(String.init) ?? ""
+    if ["", ".", ".."].contains(name) {
+        guard let real = realpath(path, nil) else {
+            throw Failure(.unreadableSource, path, errno: errno)
+        }
+        defer { free(real) }
+        trimmed = String(cString: real)[...]
+        guard trimmed != "/" else {
+            throw Failure(.unreadableSource, path, "the whole file system cannot be a torrent")
+        }
+    }
+    guard let slash = trimmed.lastIndex(of: "/") else { return (".", String(trimmed)) }
+    let folder = trimmed[..<slash]
+    return (folder.isEmpty ? "/" : String(folder), String(trimmed[trimmed.index(after: slash)...]))
+}
+
+/// `name` in `folder`; the name alone in the current folder.
+func joinedPath(_ folder: String, _ name: String) -> String {
+    if folder == "." { return name }
+    return folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
+}
