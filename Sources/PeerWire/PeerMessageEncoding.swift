@@ -10,8 +10,9 @@ extension PeerMessage {
     public static func encodePieceHeader(
         piece: PieceIndex, begin: UInt32, length: UInt32, into buffer: inout ByteBuffer
     ) {
-        buffer.writeMultipleIntegers(
-            length.addingSaturating(9), MessageID.piece, piece.rawValue, begin)
+        write(
+            length: length.addingSaturating(9), MessageID.piece, piece.rawValue, begin,
+            byteCount: pieceHeaderByteCount, into: &buffer)
     }
 
     /// Appends the message, with its length before it. `ids` are the extension ids of the peer
@@ -81,14 +82,35 @@ extension PeerMessage {
     }
 
     private static func encode(_ id: UInt8, _ piece: PieceIndex, into buffer: inout ByteBuffer) {
-        buffer.writeMultipleIntegers(UInt32(5), id, piece.rawValue)
+        write(length: 5, id, piece.rawValue, byteCount: 9, into: &buffer)
     }
 
     private static func encode(
         _ id: UInt8, _ request: BlockRequest, into buffer: inout ByteBuffer
     ) {
-        buffer.writeMultipleIntegers(
-            UInt32(13), id, request.piece.rawValue, request.begin, request.length)
+        write(
+            length: 13, id, request.piece.rawValue, request.begin, request.length,
+            byteCount: 17, into: &buffer)
+    }
+
+    /// Writes the first `byteCount` bytes of the length, the id and three integers, in one step:
+    /// a download writes as many of them as it reads blocks.
+    private static func write(
+        length: UInt32, _ id: UInt8, _ first: UInt32, _ second: UInt32 = 0, _ third: UInt32 = 0,
+        byteCount: Int, into buffer: inout ByteBuffer
+    ) {
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: byteCount) { raw in
+            raw.storeBytes(of: length.bigEndian, toByteOffset: 0, as: UInt32.self)
+            raw.storeBytes(of: id, toByteOffset: 4, as: UInt8.self)
+            raw.storeBytes(of: first.bigEndian, toByteOffset: 5, as: UInt32.self)
+            if byteCount >= 13 {
+                raw.storeBytes(of: second.bigEndian, toByteOffset: 9, as: UInt32.self)
+            }
+            if byteCount >= 17 {
+                raw.storeBytes(of: third.bigEndian, toByteOffset: 13, as: UInt32.self)
+            }
+            return byteCount
+        }
     }
 
     private static func encode(_ id: UInt8, _ payload: [UInt8], into buffer: inout ByteBuffer) {

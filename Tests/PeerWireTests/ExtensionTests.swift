@@ -12,7 +12,8 @@ import Units
         let read = try parse(
             "d12:complete_agoi1e1:md11:lt_donthavei7e10:share_modei8e11:upload_onlyi3e"
                 + "12:ut_holepunchi4e11:ut_metadatai2e6:ut_pexi1ee13:metadata_sizei31235e"
-                + "1:pi6881e4:reqqi500e11:upload_onlyi1e1:v17:qBittorrent/4.5.26:yourip4:\u{1}\u{2}\u{3}\u{4}e"
+                + "1:pi6881e4:reqqi500e11:upload_onlyi1e1:v17:qBittorrent/4.5.2"
+                + "6:yourip4:\u{1}\u{2}\u{3}\u{4}e"
         )
         #expect(read.extensions[.metadata] == 2)
         #expect(read.extensions[.peerExchange] == 1)

@@ -162,10 +162,15 @@ import Units
         #expect(wire.session.heldByteCount == 0)
     }
 
-    @Test("W3 a byte now and then is not a sign of life")
-    func w3SlowDrip() {
+    @Test(
+        "W3 a byte now and then is not a sign of life",
+        arguments: [
+            bigEndian(16393) + [7], bigEndian(1 << 20) + [99], bigEndian(1 << 20) + [20, 1],
+        ])
+    func w3SlowDrip(_ beginning: [UInt8]) {
         var wire = Wire.open()
-        _ = wire.receive(bigEndian(16393) + [7])
+        // An ignored message before it, as long as many signs of life.
+        _ = wire.receive(frame(99, [UInt8](repeating: 0, count: 8000)) + beginning)
         var closed: [PeerSession.Event] = []
         for _ in 0..<10 where closed.isEmpty {
             closed = wire.tick(after: .seconds(30)).filter { $0 != .send(.keepAlive) }
@@ -186,6 +191,16 @@ import Units
         }
         #expect(events == [.message(.piece(piece(1), begin: 0, block(16384)))])
         #expect(wire.session.isOpen)
+    }
+
+    @Test func aSlowMessageThatIsIgnoredIsASignOfLifeToo() {
+        var wire = Wire.open()
+        _ = wire.receive(bigEndian(100_000) + [99])
+        for _ in 0..<30 {
+            _ = wire.receive([UInt8](repeating: 0, count: 3000))
+            _ = wire.tick(after: .seconds(140))
+            #expect(wire.session.isOpen)
+        }
     }
 
     /// For each id the lengths of the payload that are right, with 20 pieces.

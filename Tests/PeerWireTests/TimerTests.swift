@@ -43,8 +43,11 @@ import Units
 
     @Test func silenceIsNotThePeersWhileWeDoNotRead() {
         var wire = Wire.open()
+        wire.session.sent(now: wire.now + .seconds(100))
+        #expect(wire.session.nextDeadline()?.1 == .idle)
         wire.session.setReading(false, now: wire.now)
         #expect(wire.session.nextDeadline()?.1 == .keepAlive)
+        #expect(wire.session.nextDeadline()?.0 == Instant.zero + .seconds(200))
         #expect(wire.tick(after: .seconds(1000)) == [.send(.keepAlive)])
         wire.session.setReading(true, now: wire.now)
         #expect(wire.tick(after: .seconds(149)) == [.send(.keepAlive)])

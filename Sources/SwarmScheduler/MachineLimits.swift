@@ -1,0 +1,67 @@
+import Units
+
+extension Limits {
+    // MARK: Picking
+
+    /// Peers that are counted for one piece; more make it no less rare.
+    static let availabilityMax = 60_000
+    /// Pieces that may be begun at once: bounds the book-keeping, not the memory for bytes, which
+    /// the disk's own budget bounds.
+    static let partialPiecesMax = 2_048
+    /// Pieces had before rarest first begins: the first ones are picked at random.
+    static let randomFirstPieces = 4
+    /// Entries of the rarest-first order that are looked at before the peer's own pieces are.
+    static let pickScanMax = 4_096
+    /// Peers that may owe us the same block in endgame.
+    static let endgameRequestsMax = 3
+
+    // MARK: Requests to a peer
+
+    /// Blocks that one peer may owe us: 16 MiB, a round trip of 20 ms at 800 MB/s.
+    static let requestsInFlightMax = 1_000
+    /// What a peer is taken to queue that does not say (libtorrent's and Transmission's own
+    /// limits are at least that).
+    static let requestQueueAssumed = 250
+    static let pipelineDepthStart = 8
+    static let pipelineDepthMin = 2
+    /// The time that requests may wait in the peer's queue, so that it never runs dry.
+    static let pipelineQueueTime = Interval.milliseconds(300)
+    /// How long the shortest round trip seen is believed before it may grow by a quarter.
+    static let roundTripWindow = Interval.seconds(20)
+    /// A peer that owes blocks and sends none for this long is snubbed: what it owes is asked of
+    /// others (60 s at most; half of it keeps a fake seed from holding a piece for long).
+    static let snubAfter = Interval.seconds(30)
+
+    // MARK: Requests from a peer
+
+    /// Requests of one peer that wait to be served; more are rejected.
+    static let uploadQueueMax = 2_000
+    /// The longest block that we serve, in bytes: 128 KiB, as most clients do.
+    static let requestLengthMax: UInt32 = 128 * 1024
+    /// Bytes on their way from disk to one peer: at least and at most.
+    static let uploadInFlightMin = 256 * 1024
+    static let uploadInFlightMax = 4 * 1024 * 1024
+    /// How much of a peer's upload rate, in time, may be on its way from disk.
+    static let uploadInFlightTime = Interval.milliseconds(500)
+
+    // MARK: Peers
+
+    /// Blocks that a peer may send without being asked before it is cut off.
+    static let unsolicitedBlocksMax = 200
+    /// Pieces that a peer may allow us while choking (BEP 6 gives 10).
+    static let allowedFastMax = 16
+    /// How long a peer that rejects though it does not choke is left alone.
+    static let rejectPause = Interval.seconds(1)
+    /// How long a peer may take to send the hashes of a bad piece's blocks.
+    static let leafAnswerTime = Interval.seconds(10)
+    /// Bad pieces whose blocks are asked about at once.
+    static let leafQuestionsMax = 64
+    /// Peers that both ends have no use for are let go after this.
+    static let uselessPeerTime = Interval.seconds(60)
+    /// The longest that the machine goes without looking around.
+    static let tickInterval = Interval.seconds(1)
+    /// A write error other than a full disk is tried again this often before the torrent stops.
+    static let pieceErrorsMax = 3
+    /// How long after a full disk writing is tried again.
+    static let diskRetryInterval = Interval.seconds(30)
+}

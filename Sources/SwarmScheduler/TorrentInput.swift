@@ -1,0 +1,157 @@
+public import Hashing
+public import NIOCore
+public import PeerWire
+public import Units
+
+/// What happens to a torrent.
+public enum TorrentInput: Sendable {
+    /// A connection's handshakes are done. Whether it is kept is said by the actions.
+    case connected(PeerConnection, connectionID: UInt64)
+    case message(PeerKey, PeerMessage)
+    /// The bytes that were read at once are all handled: time to ask for more.
+    case turnEnded(PeerKey)
+    case disconnected(PeerKey, CloseReason)
+    case dialFailed(Endpoint)
+    case peersFound([Endpoint], PeerOrigins)
+
+    /// What the disk says of a piece that was to be finished.
+    case pieceChecked(PieceIndex, PieceCheck)
+    /// The SHA-1 of each block of a piece that was to be told block from block.
+    case blockDigests(PieceIndex, [SHA1Digest])
+    /// So many bytes of blocks have left for the peer.
+    case served(PeerKey, bytes: Int)
+    /// A block could not be read back.
+    case serveFailed(PeerKey, BlockRequest)
+    /// The disk cannot take more for now, or can again.
+    case diskCongested(Bool)
+    /// Writing failed for a reason that may pass, as a full disk; it is tried again by itself.
+    case diskFull
+
+    case select(Bitfield)
+    case setOrder(sequential: Bool)
+    case setLimits(download: ByteRate?, upload: ByteRate?)
+    /// Time has passed.
+    case tick
+}
+
+/// What the disk says of a piece.
+public enum PieceCheck: Sendable {
+    /// Its hash is right and its bytes are written.
+    case verified
+    /// Its hash is wrong. `leaves` are the SHA-256 of its blocks, for v2 and hybrid torrents.
+    case mismatch(leaves: [SHA256Digest]?)
+    /// The v1 and the v2 hash of a hybrid torrent disagree on the same bytes (BEP 52).
+    case inconsistent
+    /// It could not be written or read back. That is no peer's fault.
+    case failed
+}
+
+/// What a torrent wants done.
+public enum TorrentAction: Sendable {
+    /// The connection belongs to the torrent from now on, under this key.
+    case admit(connectionID: UInt64, PeerKey)
+    /// The connection is not wanted.
+    case refuse(connectionID: UInt64, CloseReason)
+    case send(PeerKey, PeerMessage)
+    case disconnect(PeerKey, CloseReason)
+    case dial(Endpoint)
+
+    /// Take these bytes of a piece towards the disk.
+    case write(PieceIndex, begin: UInt32, ByteBuffer)
+    /// All blocks of the piece were written: check it, and answer with `pieceChecked`.
+    case finish(PieceIndex)
+    /// Forget what was written of the piece.
+    case discard(PieceIndex)
+    /// Read the piece back and answer with `blockDigests`.
+    case digestBlocks(PieceIndex)
+    /// Read a block and send it, and answer with `served` or `serveFailed`.
+    case serve(PeerKey, BlockRequest)
+    /// Answer a request for hashes (BEP 52).
+    case serveHashes(PeerKey, HashRequest)
+
+    /// The piece is ours: record it.
+    case completed(PieceIndex)
+    /// Every wanted piece is ours.
+    case finished
+    /// The peer at this address is not spoken to again for a while.
+    case banned(Endpoint, BanReason)
+    /// The torrent cannot go on.
+    case failed(TorrentFailure)
+}
+
+/// Why a connection ends, or was not taken.
+public enum CloseReason: Hashable, Sendable {
+    /// The peer broke the protocol.
+    case protocolError(PeerError)
+    /// The connection was closed or lost by the other side or the network.
+    case closedByPeer
+    case timedOut
+    case banned
+    case tooManyConnections
+    /// We are connected to this peer already.
+    case duplicate
+    /// It is ourselves.
+    case ourselves
+    /// Both ends have everything, or neither has what the other needs.
+    case useless
+    /// It made requests that no honest client makes.
+    case misbehaved(Misbehaviour)
+    case shutdown
+}
+
+extension CloseReason {
+    /// What the list of peers concludes from it.
+    var departure: DisconnectReason {
+        switch self {
+        case .protocolError(.connectedToSelf), .ourselves: .ourselves
+        case .protocolError(.idle): .timedOut
+        case .protocolError(.handshakeTimeout), .protocolError(.wrongInfoHash),
+            .protocolError(.notBitTorrent):
+            .handshakeFailed
+        case .protocolError, .misbehaved, .banned: .protocolError
+        case .closedByPeer: .closedByPeer
+        case .timedOut: .timedOut
+        case .tooManyConnections: .madeRoom
+        case .duplicate: .duplicate
+        case .useless: .redundant
+        case .shutdown: .stopped
+        }
+    }
+}
+
+/// What no honest client does.
+public enum Misbehaviour: Hashable, Sendable {
+    case requestOutOfRange(BlockRequest)
+    case unsolicitedBlocks
+    case badHashes
+}
+
+/// Why a torrent stops for good.
+public enum TorrentFailure: Hashable, Sendable {
+    /// The hashes of a hybrid torrent contradict each other.
+    case inconsistentHashes(PieceIndex)
+    /// The disk fails again and again.
+    case disk
+}
+
+/// How often what happened, to answer "why is it not faster?".
+public struct TorrentCounters: Hashable, Sendable {
+    public var redundantBytes: Int64 = 0
+    public var unsolicitedBlocks = 0
+    public var hashFailures = 0
+    public var blocksBlamed = 0
+    public var bans = 0
+    public var snubs = 0
+    public var rejectsReceived = 0
+    public var rejectsSent = 0
+    public var dials = 0
+    public var dialFailures = 0
+    public var refusedConnections = 0
+    /// Times that a peer could have been asked for more but for the rate limit.
+    public var limitedRequests = 0
+    /// Times that a block could have been served but for the rate limit.
+    public var limitedServes = 0
+    public var diskFailures = 0
+
+    public init() {}
+}

@@ -1,0 +1,214 @@
+public import Metainfo
+public import PeerWire
+public import Units
+
+/// The whole of a torrent's decisions: whom to dial and keep, what to ask of whom, whom to serve,
+/// whom to blame. Inputs come from connections, disk, trackers and the clock; actions go back.
+///
+/// It holds no bytes of content: blocks pass through it into `write` actions.
+public struct TorrentMachine: Sendable {
+    /// What does not change while the torrent runs.
+    public struct Configuration: Sendable {
+        public var ourID: PeerID
+        /// Where we accept connections; told to peers.
+        public var listenPort: UInt16 = 0
+        public var clientName = "swarm"
+        public var connectionsMax = 200
+        /// Connections that may be under way at once.
+        public var halfOpenMax = 50
+        /// How many peers are served at once; nil: as many as go fast.
+        public var uploadSlots: Int?
+        public var uploadLimit: ByteRate?
+        public var downloadLimit: ByteRate?
+        public var isSequential = false
+        /// Whether to let seeds go once we are one.
+        public var dropsSeedsWhenFinished = true
+
+        public init(ourID: PeerID) { self.ourID = ourID }
+    }
+
+    let metainfo: Metainfo
+    let layout: ContentLayout
+    let configuration: Configuration
+    var picker: PiecePicker
+    var peers = PeerTable()
+    var peerList: PeerList
+    var choker: Choker
+    var banPolicy: BanPolicy
+    var downloadLimiter: RateLimiter
+    var uploadLimiter: RateLimiter
+    var generator: SeededGenerator
+    public internal(set) var counters = TorrentCounters()
+
+    /// Payload bytes since the machine was made.
+    public internal(set) var downloaded: Int64 = 0
+    public internal(set) var uploaded: Int64 = 0
+    var downloadRate = RateMeter()
+    var uploadRate = RateMeter()
+
+    /// Peers that came to owe us less than they should in this turn.
+    var peersToFill: [PeerKey] = []
+    // Reused between turns.
+    var chokeChanges = ActionBuffer<ChokeChange>()
+    var verdicts = ActionBuffer<BanVerdict>()
+    var picked: [(PieceIndex, BlockIndex)] = []
+    /// Bad pieces whose blocks' true hashes were asked for.
+    var leafQuestions: [LeafQuestion] = []
+    /// Pieces that passed after having failed, whose blocks are being told apart.
+    var redeemed: [PieceIndex: [Endpoint?]] = [:]
+    var isDiskCongested = false
+    /// Set while the disk is full: nothing is asked for until then.
+    var diskRetryAt: Instant?
+    var consecutiveDiskFailures = 0
+    public internal(set) var hasFailed = false
+    var wasFinished: Bool
+    /// Where round robin among served peers goes on.
+    var serveTurn = 0
+    var lastTick = Instant.distantPast
+
+    public init(
+        metainfo: Metainfo, have: Bitfield, wanted: Bitfield, configuration: Configuration,
+        seed: UInt64
+    ) {
+        let layout = metainfo.layout
+        var generator = SeededGenerator(seed: seed)
+        self.metainfo = metainfo
+        self.layout = layout
+        self.configuration = configuration
+        self.picker = PiecePicker(
+            have: have, wanted: wanted, blockCount: { layout.blockCount(of: $0) },
+            seed: generator.next())
+        self.picker.order = configuration.isSequential ? .sequential : .rarestFirst
+        var known = PeerList.Configuration()
+        known.connectionsMax = configuration.connectionsMax
+        known.halfOpenMax = configuration.halfOpenMax
+        self.peerList = PeerList(configuration: known, seed: generator.next())
+        self.choker = Choker(slots: configuration.uploadSlots.map { .fixed($0) } ?? .automatic)
+        self.banPolicy = BanPolicy()
+        self.downloadLimiter = RateLimiter(rate: configuration.downloadLimit)
+        self.uploadLimiter = RateLimiter(rate: configuration.uploadLimit)
+        self.wasFinished = picker.isFinished
+        self.generator = generator
+    }
+
+    // MARK: What can be seen
+
+    public var have: Bitfield { picker.have }
+    public var wanted: Bitfield { picker.wanted }
+    public var isFinished: Bool { picker.isFinished }
+    public var isSeeding: Bool { picker.have.isFull }
+    public var peerCount: Int { peers.count }
+
+    // MARK: Inputs
+
+    /// Takes one input and appends what is to be done.
+    public mutating func handle(
+        _ input: TorrentInput, now: Instant, into actions: inout ActionBuffer<TorrentAction>
+    ) {
+        guard !hasFailed else { return refuseWhenFailed(input, into: &actions) }
+        switch input {
+        case .message(let key, let message):
+            receive(message, from: key, now: now, into: &actions)
+        case .turnEnded:
+            fillPeers(now: now, into: &actions)
+        case .served(let key, let bytes):
+            served(key, bytes: bytes, now: now, into: &actions)
+        case .pieceChecked(let piece, let outcome):
+            pieceChecked(piece, outcome, now: now, into: &actions)
+        case .tick:
+            tick(now: now, into: &actions)
+        default:
+            handleSeldom(input, now: now, into: &actions)
+        }
+    }
+
+    private mutating func handleSeldom(
+        _ input: TorrentInput, now: Instant, into actions: inout ActionBuffer<TorrentAction>
+    ) {
+        switch input {
+        case .connected(let connection, let id):
+            connected(connection, id: id, now: now, into: &actions)
+        case .disconnected(let key, let reason):
+            forget(key, reason, now: now, into: &actions)
+        case .dialFailed(let endpoint):
+            counters.dialFailures += 1
+            peerList.dialFailed(endpoint, .refused, now: now, using: &generator)
+            dial(now: now, into: &actions)
+        case .peersFound(let endpoints, let origin):
+            for endpoint in endpoints { peerList.add(endpoint, origin: origin, now: now) }
+            dial(now: now, into: &actions)
+        case .blockDigests(let piece, let digests):
+            blockDigests(digests, of: piece, now: now, into: &actions)
+        case .serveFailed(let key, let request):
+            serveFailed(key, request, now: now, into: &actions)
+        case .diskCongested(let isCongested):
+            isDiskCongested = isCongested
+            if !isCongested { fillAllPeers(now: now, into: &actions) }
+        case .diskFull:
+            diskRetryAt = now + Limits.diskRetryInterval
+        case .select(let wanted):
+            select(wanted, now: now, into: &actions)
+        case .setOrder(let isSequential):
+            picker.order = isSequential ? .sequential : .rarestFirst
+        case .setLimits(let download, let upload):
+            downloadLimiter.setRate(download, now: now)
+            uploadLimiter.setRate(upload, now: now)
+            fillAllPeers(now: now, into: &actions)
+            serveAll(now: now, into: &actions)
+        case .message, .turnEnded, .served, .pieceChecked, .tick:
+            break
+        }
+    }
+
+    private func refuseWhenFailed(
+        _ input: TorrentInput, into actions: inout ActionBuffer<TorrentAction>
+    ) {
+        if case .connected(_, let id) = input {
+            actions.append(.refuse(connectionID: id, .shutdown))
+        }
+    }
+
+    // MARK: Time
+
+    /// Why the machine wants to be called.
+    public enum DeadlineReason: Hashable, Sendable { case tick, choke, dial, limiter, diskRetry }
+
+    /// When `tick` is due next; nil while nothing can happen by itself.
+    public func nextDeadline() -> (Instant, DeadlineReason)? {
+        guard !hasFailed else { return nil }
+        var next: (Instant, DeadlineReason)?
+        func consider(_ time: Instant?, _ reason: DeadlineReason) {
+            guard let time, next.map({ time < $0.0 }) ?? true else { return }
+            next = (time, reason)
+        }
+        if peers.count > 0 {
+            consider(lastTick + Limits.tickInterval, .tick)
+            consider(choker.nextDeadline(), .choke)
+        }
+        consider(limiterDeadline, .limiter)
+        consider(peerList.nextDeadline(), .dial)
+        consider(diskRetryAt, .diskRetry)
+        return next
+    }
+
+    private var limiterDeadline: Instant? {
+        var next: Instant?
+        for slot in peers.active {
+            guard let until = peers[slot]?.heldUntil else { continue }
+            next = min(next ?? until, until)
+        }
+        return next
+    }
+
+    mutating func tick(now: Instant, into actions: inout ActionBuffer<TorrentAction>) {
+        lastTick = now
+        if let retry = diskRetryAt, now >= retry { diskRetryAt = nil }
+        snubStalledPeers(now: now, into: &actions)
+        abandonUnansweredLeaves(now: now, into: &actions)
+        rechoke(now: now, into: &actions)
+        dropUselessPeers(now: now, into: &actions)
+        fillAllPeers(now: now, into: &actions)
+        serveAll(now: now, into: &actions)
+        dial(now: now, into: &actions)
+    }
+}
