@@ -58,8 +58,8 @@ let house: [Room] = [
         packages: [NIOCore, NIOPosix, AsyncHTTPClient, Logging], testUses: ["Bencode"],
         testPackages: [NIOHTTP1]),
     room(
-        "Storage", uses: ["Metainfo", "Hashing", "Units"],
-        packages: [GRDB], testUses: ["Bencode"]),
+        "Storage", uses: ["Metainfo", "Hashing", "Units"], packages: [GRDB],
+        libraries: ["CLinux"], testUses: ["Bencode"]),
     room("Chunker", uses: ["Metainfo", "Hashing", "Units"], testUses: ["Bencode"]),
 
     // Floor 5, engine.
@@ -179,7 +179,8 @@ let package = Package(
     dependencies: sources.sorted { $0.key < $1.key }.map(\.value),
     targets: [
         .systemLibrary(
-            name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])])
+            name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CLinux"),
     ] + open.flatMap { targets(of: $0, withTests: asked?.contains($0.name) ?? true) }
         + openSuites.map(\.target)
 )

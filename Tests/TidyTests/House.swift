@@ -34,7 +34,8 @@ struct House {
                 "Transport", "Tracker", "Hashing", "Units", "NIOCore", "NIOPosix",
                 "AsyncHTTPClient", "NIOHTTP1", "NIOSSL", "Logging",
             ]),
-        "Storage": Room(floor: 4, imports: ["Metainfo", "Hashing", "Units", "GRDB"]),
+        "Storage": Room(
+            floor: 4, imports: ["Metainfo", "Hashing", "Units", "GRDB", "CLinux"]),
         "Chunker": Room(floor: 4, imports: ["Metainfo", "Hashing", "Units"]),
         "SwarmEngine": Room(
             floor: 5,

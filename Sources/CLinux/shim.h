@@ -1,0 +1,27 @@
+#ifndef SWARM_CLINUX_H
+#define SWARM_CLINUX_H
+
+// Calls of Linux that the C library declares for _GNU_SOURCE only, and Swift's Glibc therefore
+// does not show. They are declared here as their manual pages do.
+
+extern int renameat2(int, const char *, int, const char *, unsigned int);
+extern int fallocate(int, int, long, long);
+extern int pthread_setname_np(unsigned long, const char *);
+
+/// Renames, and fails with EEXIST where the new name is taken.
+static inline int rename_without_replacing(
+    int from_folder, const char *from, int to_folder, const char *to) {
+    return renameat2(from_folder, from, to_folder, to, 1u);
+}
+
+/// Gives the file its blocks up to `length`; EOPNOTSUPP where the file system cannot.
+static inline int allocate_blocks(int descriptor, long length) {
+    return fallocate(descriptor, 0, 0, length);
+}
+
+/// Names a thread, for those who look at a running process. At most 15 bytes.
+static inline int name_thread(unsigned long thread, const char *name) {
+    return pthread_setname_np(thread, name);
+}
+
+#endif
