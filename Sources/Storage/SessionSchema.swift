@@ -1,0 +1,57 @@
+import GRDB
+
+/// The tables, by the versions in which they came.
+enum SessionSchema {
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1", foreignKeyChecks: .immediate) { db in
+            try db.execute(sql: version1)
+        }
+        return migrator
+    }
+
+    /// `torrents.hash` is what the torrent is known by on the wire; one torrent may be kept in
+    /// several folders. What changes often and is long stands in tables of its own. Arrays of
+    /// numbers are big-endian, 32 bits each.
+    private static let version1 = """
+        CREATE TABLE torrents (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            hash BLOB NOT NULL,
+            v1 BLOB,
+            v2 BLOB,
+            folder TEXT NOT NULL,
+            name TEXT NOT NULL,
+            metainfo BLOB,
+            selection BLOB,
+            added INTEGER NOT NULL,
+            completed INTEGER,
+            uploaded INTEGER NOT NULL DEFAULT 0,
+            downloaded INTEGER NOT NULL DEFAULT 0,
+            UNIQUE (hash, folder)
+        );
+        CREATE INDEX torrents_v2 ON torrents (v2);
+        CREATE TABLE resume (
+            torrent INTEGER PRIMARY KEY REFERENCES torrents (id) ON DELETE CASCADE,
+            piece_count INTEGER NOT NULL,
+            pieces BLOB NOT NULL,
+            digest BLOB NOT NULL,
+            folder_device INTEGER NOT NULL,
+            folder_inode INTEGER NOT NULL
+        );
+        CREATE TABLE tails (
+            torrent INTEGER PRIMARY KEY REFERENCES torrents (id) ON DELETE CASCADE,
+            pieces BLOB NOT NULL,
+            ended INTEGER NOT NULL
+        );
+        CREATE TABLE files (
+            torrent INTEGER NOT NULL REFERENCES torrents (id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            device INTEGER NOT NULL,
+            inode INTEGER NOT NULL,
+            size INTEGER NOT NULL,
+            modified INTEGER NOT NULL,
+            is_whole INTEGER NOT NULL,
+            PRIMARY KEY (torrent, number)
+        ) WITHOUT ROWID;
+        """
+}
