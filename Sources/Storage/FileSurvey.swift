@@ -103,6 +103,13 @@ extension FileStore {
         }
     }
 
+    /// Takes what stands on disk as the places to read from, for whoever only checks it: no claim
+    /// is believed, and nothing is changed.
+    public func findFiles() throws(StorageError) {
+        let none = Claims(recorded: Bitfield(count: layout.pieceCount))
+        _ = try resume(from: try survey(), claims: none)
+    }
+
     /// Takes what was found as the places to read from, and says what of the claims still holds
     /// and what must be hashed. Nothing is changed on disk.
     func resume(from found: [FoundFile], claims: Claims) throws(StorageError) -> Resumption {
