@@ -79,6 +79,10 @@ let house: [Room] = [
 
 // Suites that are not a room's own: they look at the whole house, or at the finished program.
 let suites: [Suite] = [
+    Suite(
+        name: "FuzzCorpus", uses: ["Bencode", "PeerWire", "Tracker", "Hashing", "Units"],
+        packages: [NIOCore],
+        library: .target(name: "FuzzEntries", path: "Tests/Fuzz/Entries")),
     Suite(name: "Interop", exclude: ["Support"]),
     Suite(name: "Tidy"),
 ]
@@ -104,12 +108,20 @@ struct Room {
 struct Suite {
     let name: String
     var uses: [String] = []
+    var packages: [External] = []
+    /// What the suite and another program share.
+    var library: Target?
     var exclude: [String] = []
 
-    var target: Target {
-        .testTarget(
-            name: "\(name)Tests", dependencies: dependencies(uses, []), exclude: exclude,
-            swiftSettings: strict)
+    var targets: [Target] {
+        let below = dependencies(uses, packages)
+        library?.dependencies = below
+        library?.swiftSettings = strict
+        let tests = Target.testTarget(
+            name: "\(name)Tests",
+            dependencies: below + (library.map { [.target(name: $0.name)] } ?? []),
+            exclude: exclude, swiftSettings: strict)
+        return [tests] + (library.map { [$0] } ?? [])
     }
 }
 
@@ -128,13 +140,17 @@ func door(_ name: String, uses: [String], packages: [External]) -> Room {
         libraries: [], isDoor: true)
 }
 
-let strict: [SwiftSetting] = [
-    .swiftLanguageMode(.v6),
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-    .treatAllWarnings(as: .error),
-]
+// SWARM_FUZZ names libFuzzer's archive without a main function; Tests/Fuzz/fuzz.sh finds it.
+let fuzzer = Context.environment["SWARM_FUZZ"]
+
+let strict: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .treatAllWarnings(as: .error),
+    ] + (fuzzer == nil ? [] : [.unsafeFlags(["-sanitize=fuzzer,address"])])
 
 func dependencies(_ rooms: [String], _ packages: [External]) -> [Target.Dependency] {
     rooms.map { .target(name: $0) }
@@ -156,6 +172,15 @@ func targets(of room: Room, withTests: Bool) -> [Target] {
     return [code, tests]
 }
 
+func fuzzDriver(with archive: String) -> Target {
+    .executableTarget(
+        name: "swarm-fuzz", dependencies: [.target(name: "FuzzEntries")],
+        path: "Tests/Fuzz/Driver", swiftSettings: strict,
+        linkerSettings: [
+            .unsafeFlags(["-sanitize=address", archive]), .linkedLibrary("stdc++"),
+        ])
+}
+
 let asked = Context.environment["SWARM_ROOMS"].map { $0.split(separator: ",").map(String.init) }
 let openSuites = suites.filter { asked?.contains($0.name) ?? true }
 var wanted = Set(asked ?? house.map(\.name)).union(openSuites.flatMap(\.uses))
@@ -163,7 +188,8 @@ for room in house.reversed() where wanted.contains(room.name) {
     wanted.formUnion(room.uses + (asked?.contains(room.name) ?? true ? room.testUses : []))
 }
 let open = house.filter { wanted.contains($0.name) }
-let needed = open.flatMap { $0.packages + $0.testPackages }
+let needed =
+    open.flatMap { $0.packages + $0.testPackages } + openSuites.flatMap(\.packages)
 var sources: [String: Package.Dependency] = [:]
 for package in needed { sources[package.package] = package.source }
 
@@ -182,5 +208,5 @@ let package = Package(
             name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CLinux"),
     ] + open.flatMap { targets(of: $0, withTests: asked?.contains($0.name) ?? true) }
-        + openSuites.map(\.target)
+        + openSuites.flatMap(\.targets) + (fuzzer.map { [fuzzDriver(with: $0)] } ?? [])
 )
