@@ -80,7 +80,8 @@ let house: [Room] = [
 // Suites that are not a room's own: they look at the whole house, or at the finished program.
 let suites: [Suite] = [
     Suite(
-        name: "FuzzCorpus", uses: ["Bencode", "PeerWire", "Tracker", "Hashing", "Units"],
+        name: "FuzzCorpus",
+        uses: ["Bencode", "Metainfo", "PeerWire", "Tracker", "Hashing", "Units"],
         packages: [NIOCore],
         library: .target(name: "FuzzEntries", path: "Tests/Fuzz/Entries")),
     Suite(name: "Interop", exclude: ["Support"]),

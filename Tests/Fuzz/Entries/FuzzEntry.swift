@@ -2,6 +2,8 @@
 /// what the tests replay the corpora with. Each has a folder of its name in Fixtures/Corpora.
 public enum FuzzEntry: String, CaseIterable, Sendable {
     case bencode
+    case metainfo
+    case magnet
     case peerwire
     case httptracker
     case udptracker
@@ -12,6 +14,8 @@ public enum FuzzEntry: String, CaseIterable, Sendable {
         do throws(BrokenProperty) {
             switch self {
             case .bencode: try BencodeFuzz.run(bytes)
+            case .metainfo: try MetainfoFuzz.run(bytes)
+            case .magnet: try MagnetFuzz.run(bytes)
             case .peerwire: try PeerWireFuzz.run(bytes)
             case .httptracker: try HTTPTrackerFuzz.run(bytes)
             case .udptracker: try UDPTrackerFuzz.run(bytes)
