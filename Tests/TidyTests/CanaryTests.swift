@@ -54,6 +54,9 @@ import Testing
         Canary(
             trapsAndUnsafe, "// SAFETY: far away.\nlet x = 0\nnonisolated(unsafe) var a = 0",
             caughtOn: [3]),
+        Canary(
+            trapsAndUnsafe, "final class A: @unchecked Sendable {\n    // SAFETY: locked.\n}",
+            caughtOn: []),
         Canary(trapsAndUnsafe, "// try! is banned\nlet a = \"try!\"", caughtOn: []),
         Canary(trapsAndUnsafe, "let a = \"\\(try! f())\"", caughtOn: [1]),
         Canary(forceUnwraps, "let a = b!\nlet c = d()!.e\nlet f = g[0]!", caughtOn: [1, 2, 3]),

@@ -7,13 +7,7 @@ struct FunctionSpan: Equatable {
 /// Every function, initialiser and subscript of the file that has a body.
 func functions(in source: SourceText) -> [FunctionSpan] {
     let code = Array(source.code.joined(separator: [0x0A]))
-    var lineOf: [Int] = []
-    lineOf.reserveCapacity(code.count)
-    var line = 1
-    for byte in code {
-        lineOf.append(line)
-        if byte == 0x0A { line += 1 }
-    }
+    func lines(_ range: Range<Int>) -> Int { places(of: "\n", in: Array(code[range])).count }
     return ["func", "init", "deinit", "subscript"].flatMap { keyword in
         places(of: keyword, in: code).compactMap { start in
             if start > 0, [UInt8(ascii: "."), UInt8(ascii: "`")].contains(code[start - 1]) {
@@ -23,7 +17,7 @@ func functions(in source: SourceText) -> [FunctionSpan] {
                 let close = closing(of: open, in: code)
             else { return nil }
             return FunctionSpan(
-                line: lineOf[start], lineCount: lineOf[close] - lineOf[start] + 1)
+                line: lines(0..<start) + 1, lineCount: lines(start..<close) + 1)
         }
     }
 }

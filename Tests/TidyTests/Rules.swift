@@ -1,3 +1,5 @@
+import Glibc
+
 /// One thing that is not as the house wants it.
 struct Finding: Hashable, CustomStringConvertible {
     let path: String
@@ -110,9 +112,12 @@ let trapsAndUnsafe = Rule(name: "traps and unsafe things") { source, _ in
     }
 }
 
-/// Whether the line, or the comment that ends just above it, says why this is safe.
+/// Whether the line, the one below it (the first in a type's braces), or the comment that ends just
+/// above it says why this is safe.
 private func isExcused(_ source: SourceText, line: Int) -> Bool {
-    if source.comments[line].contains("SAFETY:") { return true }
+    if source.comments[line...].prefix(2).contains(where: { $0.contains("SAFETY:") }) {
+        return true
+    }
     var above = line - 1
     while above >= 0, !source.comments[above].allSatisfy({ $0 == " " }),
         source.code[above].allSatisfy({ $0 == 0x20 })
@@ -125,7 +130,7 @@ private func isExcused(_ source: SourceText, line: Int) -> Bool {
 
 let forceUnwraps = Rule(name: "force unwraps") { source, _ in
     source.code.enumerated().flatMap { number, code in
-        code.indices.dropFirst().filter { isForceUnwrap(code, at: $0) }
+        places(of: "!", in: code).filter { isForceUnwrap(code, at: $0) }
             .map { _ in Finding(path: source.path, line: number + 1, text: "force unwrap") }
     }
 }
@@ -133,7 +138,7 @@ let forceUnwraps = Rule(name: "force unwraps") { source, _ in
 /// `x!`, `f()!`, `a[0]!`, `T?!`, `x!.y`: a mark that touches what stands before it. `!x` does not,
 /// `a != b` and `a!=b` are comparisons, and `try!` and `as!` have a rule of their own.
 private func isForceUnwrap(_ code: [UInt8], at place: Int) -> Bool {
-    guard code[place] == UInt8(ascii: "!") else { return false }
+    guard place > 0 else { return false }
     if place + 1 < code.count, code[place + 1] == UInt8(ascii: "=") { return false }
     let before = code[place - 1]
     guard isWordByte(before) || Array(")]}>?\"`!".utf8).contains(before) else { return false }
@@ -193,16 +198,32 @@ func isWordByte(_ byte: UInt8) -> Bool {
 /// Where `word` stands in `code`, and is not a part of a longer word.
 func places(of word: String, in code: [UInt8]) -> [Int] {
     let wanted = Array(word.utf8)
-    guard let first = wanted.first, let last = wanted.last, code.count >= wanted.count
-    else { return [] }
-    return (0...(code.count - wanted.count)).filter { start in
-        guard code[start] == first, code[start..<(start + wanted.count)].elementsEqual(wanted)
-        else { return false }
-        let end = start + wanted.count
-        let cutsBefore = isWordByte(first) && start > 0 && isWordByte(code[start - 1])
-        let cutsAfter = isWordByte(last) && end < code.count && isWordByte(code[end])
-        return !cutsBefore && !cutsAfter
+    guard let first = wanted.first, let last = wanted.last else { return [] }
+    var found: [Int] = []
+    code.withUnsafeBytes { bytes in
+        var from = 0
+        while let start = find(wanted, in: bytes, from: from) {
+            from = start + 1
+            let end = start + wanted.count
+            let cutsBefore = isWordByte(first) && start > 0 && isWordByte(bytes[start - 1])
+            let cutsAfter = isWordByte(last) && end < bytes.count && isWordByte(bytes[end])
+            if !cutsBefore, !cutsAfter { found.append(start) }
+        }
     }
+    return found
+}
+
+private func find(_ wanted: [UInt8], in bytes: UnsafeRawBufferPointer, from: Int) -> Int? {
+    guard let base = bytes.baseAddress, let first = wanted.first else { return nil }
+    var start = from
+    while bytes.count - start >= wanted.count {
+        let room = bytes.count - start - wanted.count + 1
+        guard let found = memchr(base + start, Int32(first), room) else { return nil }
+        start = UnsafeRawPointer(found) - base
+        if memcmp(found, wanted, wanted.count) == 0 { return start }
+        start += 1
+    }
+    return nil
 }
 
 /// The module that the line imports.

@@ -42,14 +42,16 @@ private struct Lexer {
     private mutating func lexCode() {
         var depth = 0
         while at < bytes.count {
-            if starts(with: "//") {
+            let byte = bytes[at]
+            if byte == UInt8(ascii: "/"), starts(with: "//") {
                 lexLineComment()
-            } else if starts(with: "/*") {
+            } else if byte == UInt8(ascii: "/"), starts(with: "/*") {
                 lexBlockComment()
-            } else if let hashes = stringOpens() {
+            } else if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "#"),
+                let hashes = stringOpens()
+            {
                 lexString(hashes: hashes)
             } else {
-                let byte = bytes[at]
                 code[at] = byte
                 at += 1
                 if byte == UInt8(ascii: "(") { depth += 1 }
@@ -95,7 +97,8 @@ private struct Lexer {
         code[at] = UInt8(ascii: "\"")
         at += quote.utf8.count
         while at < bytes.count {
-            if starts(with: "\\" + hashText) {
+            let byte = bytes[at]
+            if byte == UInt8(ascii: "\\"), starts(with: "\\" + hashText) {
                 at += 1 + hashes
                 if at < bytes.count, bytes[at] == UInt8(ascii: "(") {
                     code[at] = bytes[at]
@@ -104,11 +107,11 @@ private struct Lexer {
                 } else {
                     at += 1
                 }
-            } else if starts(with: quote + hashText) {
+            } else if byte == UInt8(ascii: "\""), starts(with: quote + hashText) {
                 code[at] = UInt8(ascii: "\"")
                 at += quote.utf8.count + hashes
                 return
-            } else if quote == "\"", bytes[at] == 0x0A {
+            } else if byte == 0x0A, quote == "\"" {
                 return
             } else {
                 at += 1
