@@ -73,7 +73,7 @@ let house: [Room] = [
 
     // Floor 7, doors.
     door(
-        "swarm", uses: ["Storage", "Metainfo", "Hashing", "Units"],
+        "swarm", uses: ["Chunker", "Storage", "Metainfo", "Hashing", "Units"],
         packages: [ArgumentParser, Logging]),
 ]
 

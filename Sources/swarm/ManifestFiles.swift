@@ -91,19 +91,41 @@ enum ManifestFiles {
         }
         // A device or a pipe is written to, never replaced.
         guard status.st_mode & S_IFMT == S_IFREG else { return try overwrite(path, bytes) }
-        if overwriting == .sameTorrent, !holds(metainfo, path) {
-            throw Failure(
-                .unwritable, path, "exists and is not this torrent",
-                remedy: "replace it with --force, or name another file with -o")
+        if overwriting == .sameTorrent, torrent(at: path)?.infoHash != metainfo.infoHash {
+            throw notThisTorrent(path)
         }
         try create(path, bytes, mode: status.st_mode & 0o7777, replacing: true)
     }
 
-    private static func holds(_ metainfo: Metainfo, _ path: String) -> Bool {
-        guard let bytes = try? bytes(of: .file(path)), let old = try? Metainfo(bytes) else {
-            return false
+    /// Whether a torrent of this name and length could be written, as far as it can be told before
+    /// it is made.
+    static func checkPlace(
+        _ path: String, _ overwriting: Overwriting, name: String, length: Int64
+    ) throws(Failure) {
+        guard path != "-" else { return }
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            guard errno == ENOENT else { throw unwritable(path, errno) }
+            guard access(try splitPath(path).folder, W_OK) == 0 else {
+                throw unwritable(path, errno)
+            }
+            return
         }
-        return old.infoHash == metainfo.infoHash
+        guard status.st_mode & S_IFMT == S_IFREG, overwriting == .sameTorrent else { return }
+        let old = torrent(at: path)
+        guard old?.name == name, old?.layout.contentLength == length else {
+            throw notThisTorrent(path)
+        }
+    }
+
+    private static func torrent(at path: String) -> Metainfo? {
+        (try? bytes(of: .file(path))).flatMap { try? Metainfo($0) }
+    }
+
+    private static func notThisTorrent(_ path: String) -> Failure {
+        Failure(
+            .unwritable, path, "exists and is not this torrent",
+            remedy: "replace it with --force, or name another file with -o")
     }
 
     private static func overwrite(_ path: String, _ bytes: [UInt8]) throws(Failure) {

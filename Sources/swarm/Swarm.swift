@@ -9,7 +9,7 @@ struct Swarm: ParsableCommand {
         subcommands: subcommands)
 
     static let subcommands: [any ParsableCommand.Type] = [
-        Show.self, Verify.self, Edit.self, Magnet.self, Completions.self,
+        Create.self, Show.self, Verify.self, Edit.self, Magnet.self, Completions.self,
     ]
 }
 

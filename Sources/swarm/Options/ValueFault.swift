@@ -11,12 +11,9 @@ enum ValueFault: Error, Equatable, Sendable, CustomStringConvertible {
     case notAHostAndPort
     case badPort(String)
     case bareIPv6
-    case emptyGlob
-    case unclosedGlob(Character)
+    case notAVersion
     case notADate
     case notAnIPAddress
-    case notAURL
-    case badURLScheme(String)
 
     var description: String {
         switch self {
@@ -32,12 +29,9 @@ enum ValueFault: Error, Equatable, Sendable, CustomStringConvertible {
         case .notAHostAndPort: "write HOST:PORT, as in 192.0.2.1:6881"
         case .badPort(let port): "\(port) is not a port; ports are 1 to 65535"
         case .bareIPv6: "write an IPv6 address in brackets, as in [2001:db8::1]:6881"
-        case .emptyGlob: "a pattern cannot be empty"
-        case .unclosedGlob(let bracket): "the pattern opens \(bracket) and does not close it"
+        case .notAVersion: "write v1, v2 or hybrid"
         case .notADate: "write now, none, or seconds since 1970"
         case .notAnIPAddress: "write an IP address of this machine, as in 192.0.2.1 or 2001:db8::1"
-        case .notAURL: "write a URL, as in https://example.org/announce"
-        case .badURLScheme(let scheme): "the scheme \(scheme) is not one that is used here"
         }
     }
 }
