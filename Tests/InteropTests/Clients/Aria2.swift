@@ -20,7 +20,7 @@ struct Aria2Client: Client {
             order.role == .seed
             ? ["--check-integrity=true", "--bt-hash-check-seed=true", "--seed-ratio=0.0"]
             : ["--seed-time=0"]
-        child = try order.start(.aria2, shared + ofRole + [order.torrent.path])
+        child = try order.start(.aria2, shared + ofRole + [order.source])
     }
 
     func isComplete() throws -> Bool {

@@ -1,6 +1,12 @@
 import Foundation
 
-enum Role: String, Sendable { case seed, leech }
+enum Role: String, Sendable {
+    case seed
+    /// Takes everything, and then leaves if that is its nature.
+    case leech
+    /// Takes everything, and serves it from then on.
+    case stay
+}
 
 /// A client that runs on a machine of its own.
 protocol Client: Sendable {
@@ -29,11 +35,12 @@ extension Client {
     }
 }
 
-/// A torrent on disk, with the words of its info-hashes.
+/// A torrent, and how a client is told of it.
 struct Torrent: Sendable {
     enum Kind: String, Sendable, CaseIterable { case v1, v2, hybrid }
 
-    let file: URL
+    /// The path of its manifest, or a magnet link.
+    let source: String
     /// 20 bytes each, in hex: SHA-1, or SHA-256 cut short.
     let infoHashes: [String]
 }
@@ -54,7 +61,7 @@ enum ClientKind: String, Sendable, CaseIterable {
     {
         let host = try await arena.network.addHost()
         let order = Order(
-            role: role, torrent: torrent.file, folder: folder, host: host, arena: arena)
+            role: role, source: torrent.source, folder: folder, host: host, arena: arena)
         return switch self {
         case .swarm: try SwarmClient(order)
         case .libtorrent: try LibtorrentClient(order)
@@ -68,7 +75,7 @@ enum ClientKind: String, Sendable, CaseIterable {
 /// What a client is told to do, and where.
 struct Order: Sendable {
     let role: Role
-    let torrent: URL
+    let source: String
     let folder: URL
     let host: Host
     let arena: Arena

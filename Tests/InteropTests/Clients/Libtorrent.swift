@@ -8,7 +8,7 @@ struct LibtorrentClient: Client {
     init(_ order: Order) throws {
         child = try order.start(
             .libtorrent,
-            Self.command([order.role.rawValue, order.torrent.path, order.folder.path, "6881"]))
+            Self.command(["peer", order.source, order.folder.path, "6881"]))
     }
 
     func isComplete() -> Bool { child.output.contains(#""event": "complete""#) }
@@ -25,13 +25,13 @@ struct LibtorrentClient: Client {
         let path = content.folder.appending(path: content.name).path
         try await run(
             command(["create", path, file.path, tracker, kind.rawValue, "\(256 << 10)"]))
-        return try await read(file)
+        return try await read(file.path)
     }
 
     /// The torrent as libtorrent reads it.
-    static func read(_ file: URL) async throws -> Torrent {
-        let printed = try await run(command(["hashes", file.path]))
-        return Torrent(file: file, infoHashes: printed.split(separator: "\n").map(String.init))
+    static func read(_ source: String) async throws -> Torrent {
+        let printed = try await run(command(["hashes", source]))
+        return Torrent(source: source, infoHashes: printed.split(separator: "\n").map(String.init))
     }
 
     private static func command(_ arguments: [String]) -> [String] {

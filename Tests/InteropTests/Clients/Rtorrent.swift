@@ -30,7 +30,7 @@ struct RtorrentClient: Client {
             log.add_output = "torrent_info", "messages"
             log.add_output = "connection_debug", "messages"
             method.set_key = event.download.finished, told, "execute2 = touch, \(finished.path)"
-            load.start = "\(order.torrent.path)"
+            load.start = "\(order.source)"
 
             """.utf8
         ).write(to: rc)

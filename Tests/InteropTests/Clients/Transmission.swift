@@ -22,7 +22,7 @@ struct TransmissionClient: Client {
             environment: ["TRANSMISSION_HOME": home.path])
         let client = self
         try await eventually("transmission takes the torrent", within: .seconds(15)) {
-            (try? await client.remote(["-a", order.torrent.path, "-w", order.folder.path])) != nil
+            (try? await client.remote(["-a", order.source, "-w", order.folder.path])) != nil
         }
     }
 

@@ -16,8 +16,10 @@ final class Arena: Sendable {
 
     /// Waits for a turn, and runs `body` in an arena of its own. An error is told with the last
     /// words of every process.
-    static func with(_ body: (Arena) async throws -> Void) async throws {
-        try await Turnstile.shared.pass {
+    ///
+    /// - Parameter taking: how many turns it counts as.
+    static func with(taking turns: Int = 1, _ body: (Arena) async throws -> Void) async throws {
+        try await Turnstile.shared.pass(taking: turns) {
             let folder = FileManager.default.temporaryDirectory
                 .appending(path: "swarmtest-\(getpid())-\(UUID().uuidString.prefix(8))")
             try makeFolder(folder)
@@ -95,31 +97,43 @@ final class Arena: Sendable {
 actor Turnstile {
     static let shared = Turnstile(width: 4)
 
+    private struct Waiting {
+        let turns: Int
+        let continuation: CheckedContinuation<Void, Never>
+    }
+
     private var free: Int
-    private var waiting: [CheckedContinuation<Void, Never>] = []
+    private var queue: [Waiting] = []
 
     init(width: Int) { free = width }
 
-    nonisolated func pass(_ body: () async throws -> Void) async throws {
-        await enter()
+    nonisolated func pass(taking turns: Int, _ body: () async throws -> Void) async throws {
+        await enter(turns)
         do {
             try await body()
         } catch {
-            await leave()
+            await leave(turns)
             throw error
         }
-        await leave()
+        await leave(turns)
     }
 
-    private func enter() async {
-        guard free == 0 else {
-            free -= 1
+    private func enter(_ turns: Int) async {
+        if queue.isEmpty, free >= turns {
+            free -= turns
             return
         }
-        await withCheckedContinuation { waiting.append($0) }
+        await withCheckedContinuation {
+            queue.append(Waiting(turns: turns, continuation: $0))
+        }
     }
 
-    private func leave() {
-        if waiting.isEmpty { free += 1 } else { waiting.removeFirst().resume() }
+    /// In order: what needs many turns is not overtaken for ever by what needs few.
+    private func leave(_ turns: Int) {
+        free += turns
+        while let next = queue.first, free >= next.turns {
+            free -= next.turns
+            queue.removeFirst().continuation.resume()
+        }
     }
 }

@@ -1,7 +1,7 @@
 """A libtorrent peer, and a maker of torrents.
 
   lt_peer.py create CONTENT OUT TRACKER KIND PIECE     KIND: v1, v2 or hybrid
-  lt_peer.py seed|leech TORRENT FOLDER PORT
+  lt_peer.py peer TORRENT FOLDER PORT                  TORRENT: a file or a magnet link
   lt_peer.py hashes TORRENT                            the info-hashes, 20 bytes each, in hex
 
 A peer prints a JSON object a line: `ready`, `complete`, and whatever it holds against others.
@@ -32,8 +32,17 @@ def create(content, out, tracker, kind, piece):
         file.write(lt.bencode(torrent.generate()))
 
 
+def params_of(torrent):
+    if torrent.startswith("magnet:"):
+        return lt.parse_magnet_uri(torrent)
+    params = lt.add_torrent_params()
+    params.ti = lt.torrent_info(torrent)
+    params.info_hashes = params.ti.info_hashes()
+    return params
+
+
 def hashes(torrent):
-    known = lt.torrent_info(torrent).info_hashes()
+    known = params_of(torrent).info_hashes
     if known.has_v1():
         print(known.v1)
     if known.has_v2():
@@ -47,8 +56,7 @@ def peer(torrent, folder, port):
         "allow_multiple_connections_per_ip": True,
         "alert_mask": lt.alert.category_t.all_categories,
     })
-    params = lt.add_torrent_params()
-    params.ti = lt.torrent_info(torrent)
+    params = params_of(torrent)
     params.save_path = folder
     handle = session.add_torrent(params)
     say("ready", version=lt.__version__)
@@ -72,7 +80,4 @@ def peer(torrent, folder, port):
 
 if __name__ == "__main__":
     command, *rest = sys.argv[1:]
-    if command in ("seed", "leech"):
-        peer(*rest)
-    else:
-        {"create": create, "hashes": hashes}[command](*rest)
+    {"create": create, "hashes": hashes, "peer": peer}[command](*rest)
