@@ -32,7 +32,13 @@ struct InfoDictionary {
 
         var files = try Self.files(of: info, version, rawName: rawName)
         guard !files.entries.isEmpty else { throw .noFiles }
-        let isSingleFile = Self.isSingleFile(info, version, files.entries)
+        let isSingleFile =
+            version == .v2
+            ? files.entries.count == 1 && files.entries[0].rawPath == [Array(rawName)]
+            : info["files"] == nil
+        let name =
+            rawName.isEmpty ? "\(SHA1Digest.hash(bytes))" : PathElement.sanitised(rawName)
+        if isSingleFile { files.entries[0].rename(to: [name]) }
         try PathTable.disambiguate(&files.entries)
         SymlinkTable.resolve(files.links, in: &files.entries)
         let layout = try ContentLayout(
@@ -42,12 +48,8 @@ struct InfoDictionary {
         self.version = version
         self.layout = layout
         self.isSingleFile = isSingleFile
-        // A v2 torrent of one file has the file's name in its tree, and `name` is only advisory.
-        let file = isSingleFile ? layout.files[0] : nil
-        self.rawName = file?.rawPath[0] ?? Array(rawName)
-        self.name =
-            file?.path[0]
-            ?? (rawName.isEmpty ? "\(SHA1Digest.hash(bytes))" : PathElement.sanitised(rawName))
+        self.rawName = Array(rawName)
+        self.name = name
         self.isPrivate = (info["private"]?.integer ?? 0) != 0
         self.source = info["source"]?.bytes.map { OuterKeys.text($0) }
         self.pieces = try Self.pieces(of: info, version, layout.pieceCount)
@@ -120,13 +122,6 @@ struct InfoDictionary {
             try HybridFiles.merge(v2, into: &v1, pieceLength: pieceLength(of: info, version))
         }
         return v1
-    }
-
-    private static func isSingleFile(
-        _ info: BencodeValue, _ version: Metainfo.Version, _ files: [FileEntry]
-    ) -> Bool {
-        guard version == .v2 else { return info["files"] == nil }
-        return files.count == 1 && files[0].rawPath.count == 1
     }
 
     /// A pad fills a piece, or at least a block: older creators aligned files to blocks.

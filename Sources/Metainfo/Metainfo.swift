@@ -35,7 +35,8 @@ public struct Metainfo: Sendable {
     public let name: String
     /// The name as the info dictionary has it.
     public let rawName: [UInt8]
-    /// Whether the torrent is one file, not a folder.
+    /// Whether the torrent is one file, not a folder. A v2 torrent is if all that is in its tree is
+    /// a file with the torrent's name: one with another name is in a folder, as its maker had it.
     public let isSingleFile: Bool
     public let layout: ContentLayout
     /// Peers come from the torrent's trackers alone (BEP 27).
