@@ -231,7 +231,7 @@ import Testing
     }
 
     private func bytes(_ text: String, count: Int) -> [UInt8] {
-        Array(repeatElement(Array(text.utf8), count: count).joined())
+        Array(String(repeating: text, count: count).utf8)
     }
 
     private func read(
