@@ -33,6 +33,19 @@ public struct ChokeCandidate: Sendable {
         self.unchokedAt = nil
         self.connectedAt = connectedAt
     }
+
+    /// Carries out what the choker decided, if it concerns this peer.
+    public mutating func carryOut(_ change: ChokeChange, now: Instant) {
+        switch change {
+        case .choke(key):
+            isChoked = true
+        case .unchoke(key):
+            isChoked = false
+            unchokedAt = now
+            sentSinceUnchoke = 0
+        case .choke, .unchoke: break
+        }
+    }
 }
 
 /// What the choker changes.
@@ -48,7 +61,7 @@ public enum ChokeChange: Hashable, Sendable {
 /// peers that have yet to show what they give (optimistic unchokes). Seeding, everybody gets turns
 /// of the same length, cut short for peers that take little, so that slow peers do not hold slots.
 ///
-/// The caller carries out each change at once, and reports it back in `ChokeCandidate.isChoked`.
+/// The caller carries out each change at once, by `ChokeCandidate.carryOut` among others.
 public struct Choker: Sendable {
     public enum Role: Hashable, Sendable { case leeching, seeding }
 
@@ -70,6 +83,11 @@ public struct Choker: Sendable {
     /// In the order in which they were unchoked.
     private(set) var unchoked: [PeerKey] = []
     private var trials: [Trial] = []
+    /// Who waits for a turn, the longest first. Who loses interest, or the connection, loses its
+    /// place.
+    private var queue: [PeerKey] = []
+    /// What a slot carries, smoothed over some rounds; bytes a second.
+    private var slotRate: Int64 = 0
     private var nextRound = Instant.distantPast
     private var lastRound: Instant?
 
@@ -89,20 +107,18 @@ public struct Choker: Sendable {
 
     // MARK: Between the rounds
 
-    /// To be called when a peer becomes interested: unchokes it at once if a slot is free. A peer
-    /// that lost its slot less than a round ago waits for the round, so that saying "interested"
-    /// again and again gains nothing and costs us nothing. A loss of interest needs no call: the
-    /// next round takes the slot away.
+    /// To be called when a peer becomes interested: unchokes it at once if a slot is free for which
+    /// nobody waits. A loss of interest needs no call: the next round takes the slot away, so that
+    /// a peer that changes its mind all the time is answered twice a round at most.
     public mutating func becameInterested(
         _ candidate: ChokeCandidate, now: Instant, into changes: inout ActionBuffer<ChokeChange>
     ) {
         guard Self.isEligible(candidate), candidate.isChoked, !unchoked.contains(candidate.key)
         else { return }
-        guard unchoked.count < slotCount else {
+        guard unchoked.count < slotCount, waitingCount == 0 else {
             waitingCount = max(1, waitingCount)
             return
         }
-        if let last = candidate.unchokedAt, now - last < Limits.rechokeInterval { return }
         unchoked.append(candidate.key)
         changes.append(.unchoke(candidate.key))
     }
@@ -133,12 +149,15 @@ public struct Choker: Sendable {
         nextRound = now + Limits.rechokeInterval
         // By key, so that the order of the caller's table never decides anything.
         let eligible = candidates.filter(Self.isEligible).sorted { $0.key < $1.key }
-        slotCount = nextSlotCount(eligible, uploadLimit: uploadLimit)
+        measureSlots(eligible, now: now)
+        slotCount = nextSlotCount(eligible, uploadLimit: uploadLimit, now: now)
         let chosen: [PeerKey]
         if eligible.count <= slotCount {
             trials.removeAll()
+            queue.removeAll()
             chosen = eligible.map(\.key)
         } else if role == .leeching {
+            queue.removeAll()
             chosen = reciprocators(among: eligible, now: now, using: &generator)
         } else {
             trials.removeAll()
@@ -153,6 +172,7 @@ public struct Choker: Sendable {
         for key in unchoked { changes.append(.choke(key)) }
         unchoked.removeAll()
         trials.removeAll()
+        queue.removeAll()
         waitingCount = 0
         nextRound = .distantPast
     }
@@ -255,41 +275,38 @@ extension Choker {
 // MARK: - Seeding
 
 extension Choker {
-    /// Round robin: who has a turn keeps it to its end, then who has waited longest gets one.
-    private func turns(among eligible: [ChokeCandidate], now: Instant) -> [PeerKey] {
-        let active = eligible.filter { !$0.isChoked }
-        let sum = active.reduce(Int64(0)) { $0.addingSaturating($1.uploadRate.bytesPerSecond) }
-        let mean = sum / Int64(max(1, active.count))
-        func isRunning(_ candidate: ChokeCandidate) -> Bool {
-            !candidate.isChoked && !Self.turnIsOver(of: candidate, mean: mean, now: now)
+    /// Round robin: who has a turn keeps it to its end, then come those that wait, in their order.
+    /// Those whose turn is over keep what is left, the last that began first.
+    private mutating func turns(among eligible: [ChokeCandidate], now: Instant) -> [PeerKey] {
+        var open: [PeerKey: ChokeCandidate] = [:]
+        var waiting: Set<PeerKey> = []
+        for candidate in eligible {
+            if candidate.isChoked {
+                waiting.insert(candidate.key)
+            } else {
+                open[candidate.key] = candidate
+            }
         }
-        let running = eligible.filter(isRunning).sorted { a, b in
-            let (rateA, rateB) = (a.uploadRate, b.uploadRate)
-            return rateA != rateB ? rateA > rateB : a.key < b.key
-        }
-        let waiting = eligible.filter { !isRunning($0) }.sorted { a, b in
-            let (sinceA, sinceB) = (Self.waitsSince(a), Self.waitsSince(b))
-            return sinceA != sinceB ? sinceA < sinceB : a.key < b.key
-        }
-        return (running + waiting).prefix(slotCount).map(\.key)
+        // Those that keep their place, then those that come to wait.
+        queue = queue.filter { waiting.remove($0) != nil } + waiting.sorted()
+        let active = unchoked.compactMap { open[$0] }
+        let running = active.filter { !turnIsOver(of: $0, now: now) }.map(\.key).prefix(slotCount)
+        let next = queue.prefix(slotCount - running.count)
+        queue.removeFirst(next.count)
+        let ended = active.filter { turnIsOver(of: $0, now: now) }.map(\.key)
+        let kept = ended.suffix(slotCount - running.count - next.count)
+        queue += ended.dropLast(kept.count)
+        return Array(kept) + running + next
     }
 
     /// A turn ends by time, and earlier for a peer that has had a full share of bytes, or one that
-    /// takes less than half of what the others take.
-    private static func turnIsOver(
-        of candidate: ChokeCandidate, mean: Int64, now: Instant
-    ) -> Bool {
+    /// takes less than half of what a slot usually carries.
+    private func turnIsOver(of candidate: ChokeCandidate, now: Instant) -> Bool {
         guard let began = candidate.unchokedAt else { return true }
         let age = now - began
         guard age >= Limits.turnMin else { return false }
         return age >= Limits.turnMax || candidate.sentSinceUnchoke >= Limits.turnBytes
-            || candidate.uploadRate.bytesPerSecond < mean / 2
-    }
-
-    /// A new peer queues as one that had its turn when it came: leaving and coming back is no
-    /// short cut.
-    private static func waitsSince(_ candidate: ChokeCandidate) -> Instant {
-        candidate.unchokedAt ?? candidate.connectedAt
+            || Self.slotRate(of: candidate, now: now) < max(slotRate / 2, Self.usefulRate)
     }
 }
 
@@ -298,13 +315,33 @@ extension Choker {
 extension Choker {
     private static func clamped(_ count: Int) -> Int { min(max(1, count), Limits.uploadSlotsMax) }
 
+    /// What a peer takes of its slot, in bytes a second: measured since it was unchoked, until that
+    /// is as long as the rate's own window.
+    private static func slotRate(of candidate: ChokeCandidate, now: Instant) -> Int64 {
+        guard let began = candidate.unchokedAt, now - began < RateMeter.windowMax else {
+            return candidate.uploadRate.bytesPerSecond
+        }
+        let milliseconds = max(now - began, .seconds(1)).nanoseconds / 1_000_000
+        return candidate.sentSinceUnchoke.multipliedSaturating(by: 1_000) / milliseconds
+    }
+
+    private mutating func measureSlots(_ eligible: [ChokeCandidate], now: Instant) {
+        let rates = eligible.filter { !$0.isChoked }.map { Self.slotRate(of: $0, now: now) }
+        guard !rates.isEmpty else { return }
+        // The median: one very fast peer does not make slow ones of all the others.
+        let median = rates.sorted()[rates.count / 2]
+        slotRate += (median - slotRate) / (slotRate == 0 ? 1 : 8)
+    }
+
     /// Under an upload limit: more slots while the limit is not reached, fewer when it is and each
     /// slot gets next to nothing. Without one: as many as carry a useful rate each, where "useful"
     /// grows by 2 KiB/s a slot, and some more to try. Only a few slots at a time come and go.
-    private func nextSlotCount(_ eligible: [ChokeCandidate], uploadLimit: ByteRate?) -> Int {
+    private func nextSlotCount(
+        _ eligible: [ChokeCandidate], uploadLimit: ByteRate?, now: Instant
+    ) -> Int {
         if case .fixed(let count) = slots { return Self.clamped(count) }
         // What a choked peer still receives was on its way already.
-        let rates = eligible.filter { !$0.isChoked }.map(\.uploadRate.bytesPerSecond)
+        let rates = eligible.filter { !$0.isChoked }.map { Self.slotRate(of: $0, now: now) }
         let step = max(1, slotCount / 4)
         let floor = Self.floor(uploadLimit)
         let next: Int
