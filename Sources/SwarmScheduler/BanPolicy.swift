@@ -2,10 +2,13 @@ public import Hashing
 public import Units
 
 extension Endpoint {
-    /// What a ban names: a public host by its address alone, since it may come back from another
-    /// port; a local one with its port, since behind our own NAT or loopback many peers share one
-    /// address.
-    public var banIdentity: Endpoint { isLocal ? self : address }
+    /// What a ban names: a public IPv4 address, or the /64 of an IPv6 one, since the peer may come
+    /// back from any port or interface of it; a local address with its port, since behind our own
+    /// translator, or on loopback, many peers share one.
+    public var banIdentity: Endpoint {
+        if isLocal { return self }
+        return isIPv4 ? address : Endpoint(ipv6High: high, low: 0, port: 0)
+    }
 }
 
 /// What a peer did to be banned.
@@ -64,7 +67,7 @@ public struct BanPolicy: Sendable {
     /// Pieces that failed and have not passed since, the oldest first.
     private var failedPieces: [FailedPiece] = []
     private var suspects: [Endpoint: Suspect] = [:]
-    private var recordCount = 0
+    private(set) var recordCount = 0
     /// Counts checks, to know which suspect was seen last.
     private var checkCount: UInt64 = 0
 
@@ -90,6 +93,8 @@ public struct BanPolicy: Sendable {
     }
 
     public init() {}
+
+    var suspectCount: Int { suspects.count }
 
     // MARK: Questions
 
