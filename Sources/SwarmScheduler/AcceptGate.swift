@@ -27,6 +27,8 @@ public struct AcceptGate: Sendable {
         return true
     }
 
+    var subnetCount: Int { paidAt.count }
+
     private mutating func makeRoom(now: Instant) {
         guard paidAt.count >= Limits.acceptSubnetsMax else { return }
         paidAt = paidAt.filter { $0.value > now }

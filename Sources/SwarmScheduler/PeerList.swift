@@ -327,6 +327,11 @@ extension PeerList {
     }
 
     private mutating func isWithinQuota(_ record: PeerRecord) -> Bool {
+        // A dial to an endpoint that was forgotten and named again may still be on its way.
+        guard !halfOpen.contains(record.endpoint) else {
+            dialRefusals.busy += 1
+            return false
+        }
         guard !record.endpoint.isLocal else { return true }
         let (address, subnet) = (record.endpoint.address, record.endpoint.subnet)
         var (inAddress, inSubnet, toPort) = (connectedAddresses[address], 0, 0)
