@@ -248,8 +248,13 @@ extension PeerList {
 
 extension PeerList {
     /// When `nextDials` may have something new because time has passed; `nil` if only an event
-    /// (a new endpoint, a connection that ends) can change its answer.
-    public func nextDeadline() -> Instant? { nextDialAt }
+    /// (a new endpoint, a dial or a connection that ends) can change its answer.
+    public func nextDeadline() -> Instant? { hasRoomToDial ? nextDialAt : nil }
+
+    private var hasRoomToDial: Bool {
+        connections.count + halfOpen.count < configuration.connectionsMax
+            && halfOpen.count < configuration.halfOpenMax
+    }
 
     /// Chooses whom to dial now: at most `budget`, and within the torrent's own bounds. Each one
     /// must be answered by `connected` or `dialFailed`.

@@ -206,6 +206,30 @@ import Units
         #expect(list.connectedCount + list.halfOpenCount == 12)
     }
 
+    @Test func aFullListHasNoDeadlineUntilSomethingEnds() {
+        var list = list {
+            $0.connectionsMax = 2
+            $0.halfOpenMax = 1
+        }
+        var generator = SeededGenerator(seed: 1)
+        for number in 0..<3 as Range<UInt32> {
+            _ = list.add(peer(number), origin: .tracker, now: begin)
+        }
+        #expect(list.nextDeadline() == begin)
+        for number in 0..<2 as Range<UInt32> {
+            let dials = list.nextDials(budget: 9, isSeeding: false, now: begin)
+            #expect(dials.count == 1)
+            _ = list.add(peer(10 + number), origin: .tracker, now: begin)
+            #expect(list.nextDeadline() == nil)
+            for endpoint in dials {
+                _ = list.connected(endpoint, as: key(number), isInbound: false, now: begin)
+            }
+        }
+        #expect(list.nextDeadline() == nil)
+        list.disconnected(key(0), .stopped, now: begin + .seconds(1), using: &generator)
+        #expect(list.nextDeadline().map { $0 <= begin + .seconds(1) } == true)
+    }
+
     @Test func anEndpointIsDialledOnceAtATime() {
         var list = list()
         _ = list.add(peer(1), origin: .tracker, now: begin)
