@@ -134,7 +134,8 @@ struct Glob: Sendable {
         let end = text.count
         switch token {
         case .name, .anything: reached[end] = reached[end] || carried
-        case .folders: reached[end] = reached[end] || carried && isStart(end, text)
+        // No path ends in a slash, so no folders end there.
+        case .folders: break
         default: reached[end] = carried
         }
         return isAlive || reached[end]
