@@ -27,7 +27,7 @@ extension FileStore {
         var synced: [UInt32] = []
         var failed: [SyncFailure] = []
         for (number, descriptor) in files.sorted(by: { $0.key < $1.key }) {
-            if retrying({ fdatasync(descriptor.rawValue) }) == 0 {
+            if retrying({ medium.sync(descriptor.rawValue) }) == 0 {
                 synced.append(number)
                 continue
             }
@@ -56,7 +56,7 @@ extension FileStore {
     func sync(_ number: UInt32) -> StorageError? {
         do throws(StorageError) {
             let descriptor = try root.open(elements(of: number), writing: false)
-            guard retrying({ fdatasync(descriptor.rawValue) }) != 0 else { return nil }
+            guard retrying({ medium.sync(descriptor.rawValue) }) != 0 else { return nil }
             let code = errno
             posix_fadvise(descriptor.rawValue, 0, 0, POSIX_FADV_DONTNEED)
             return StorageError(errno: code, path: root.name(of: elements(of: number)))
@@ -102,11 +102,11 @@ extension FileStore {
         let descriptor = try root.open(path, writing: true, creating: true)
         let bytes = [UInt8](repeating: 0xA5, count: Limits.probeLength)
         let written = bytes.withUnsafeBytes { bytes in
-            retrying { pwrite(descriptor.rawValue, bytes.baseAddress, bytes.count, 0) }
+            retrying { medium.write(descriptor.rawValue, bytes, 0) }
         }
         var code = written < 0 ? errno : ENOSPC
         if written == bytes.count {
-            code = retrying { fdatasync(descriptor.rawValue) } == 0 ? 0 : errno
+            code = retrying { medium.sync(descriptor.rawValue) } == 0 ? 0 : errno
         }
         try root.remove(path)
         guard code == 0 else { throw StorageError(errno: code, path: folder) }

@@ -60,6 +60,7 @@ public final class FileStore: Sendable {
     let opening = Mutex<Void>(())
     private let metainfo: Metainfo
     private let allocation: Allocation
+    let medium: Medium
     let openFiles: OpenFiles
     private let number: UInt64
 
@@ -71,9 +72,18 @@ public final class FileStore: Sendable {
     ///   - wanted: the files that are wanted; `nil` for all.
     ///   - creatingFolder: makes the folder. Only for a torrent that was never there before: a
     ///     folder that has gone is a disk that is not mounted.
-    public init(
+    public convenience init(
         _ metainfo: Metainfo, in folder: String, wanted: Set<FileIndex>? = nil,
         creatingFolder: Bool = false, allocation: Allocation = .sparse, openFiles: OpenFiles
+    ) throws(StorageError) {
+        try self.init(
+            metainfo, in: folder, wanted: wanted, creatingFolder: creatingFolder,
+            allocation: allocation, openFiles: openFiles, medium: Medium())
+    }
+
+    init(
+        _ metainfo: Metainfo, in folder: String, wanted: Set<FileIndex>?, creatingFolder: Bool,
+        allocation: Allocation, openFiles: OpenFiles, medium: Medium
     ) throws(StorageError) {
         self.root = try SaveFolder(path: folder, creating: creatingFolder)
         self.folder = folder
@@ -82,6 +92,7 @@ public final class FileStore: Sendable {
         self.names = FileNames(metainfo)
         self.allocation = allocation
         self.openFiles = openFiles
+        self.medium = medium
         self.number = openFiles.newStore()
         let slots = metainfo.layout.files.indices.map { file in
             Slot(isWanted: wanted?.contains(FileIndex(file)) ?? true)
@@ -213,7 +224,7 @@ public final class FileStore: Sendable {
         while done < buffer.count {
             let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
             let count = retrying {
-                pread(descriptor.rawValue, rest.baseAddress, rest.count, off_t(offset) + done)
+                medium.read(descriptor.rawValue, rest, offset + Int64(done))
             }
             if count == 0 { throw StorageError(.truncated, path: path(of: file)) }
             guard count > 0 else { throw StorageError(errno: errno, path: path(of: file)) }
@@ -230,7 +241,7 @@ public final class FileStore: Sendable {
         while done < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
             let count = retrying {
-                pwrite(descriptor.rawValue, rest.baseAddress, rest.count, off_t(offset) + done)
+                medium.write(descriptor.rawValue, rest, offset + Int64(done))
             }
             if count > 0 {
                 done += count

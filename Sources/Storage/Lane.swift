@@ -125,7 +125,7 @@ final class Lane: @unchecked Sendable {
 
     private func runUntilStopped() {
         name_thread(pthread_self(), name)
-        blockSignals()
+        blockFileSizeSignal()
         // On Linux, "the process 0" is the calling thread.
         if niceness != 0 { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness) }
         var batch: [Job] = []
@@ -169,14 +169,11 @@ final class Lane: @unchecked Sendable {
         }
     }
 
-    /// Signals go to the threads that wait for them. A write past RLIMIT_FSIZE then fails with
-    /// EFBIG, where SIGXFSZ would end the process.
-    private func blockSignals() {
+    /// A write past RLIMIT_FSIZE then fails with EFBIG, where SIGXFSZ would end the process.
+    private func blockFileSizeSignal() {
         var signals = sigset_t()
-        sigfillset(&signals)
-        for fault in [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP] {
-            sigdelset(&signals, fault)
-        }
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGXFSZ)
         pthread_sigmask(SIG_BLOCK, &signals, nil)
     }
 }

@@ -45,6 +45,7 @@ public final class TorrentOpening: Sendable {
         public var createsFolder = false
         public var content = Content.asRecorded
         public var allocation = FileStore.Allocation.sparse
+        var medium = Medium()
 
         public init(folder: String, record: TorrentRecord.ID? = nil) {
             self.folder = folder
@@ -146,7 +147,8 @@ public final class TorrentOpening: Sendable {
             let files = try FileStore(
                 metainfo, in: options.folder, wanted: options.wanted,
                 creatingFolder: options.createsFolder && folder == nil,
-                allocation: options.allocation, openFiles: resources.openFiles)
+                allocation: options.allocation, openFiles: resources.openFiles,
+                medium: options.medium)
             let entries = try files.survey()
             var resumption = try files.resume(from: entries, claims: claims)
             try refuseOtherVolume(files, entries, claims, folder)

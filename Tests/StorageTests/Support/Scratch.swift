@@ -93,13 +93,15 @@ struct Bench {
     func open(
         _ torrent: TestTorrent, record: TorrentRecord.ID? = nil, store: SessionStore? = nil,
         wanted: Set<FileIndex>? = nil, content: TorrentOpening.Options.Content = .asRecorded,
-        creatingFolder: Bool = true, checked: Collected<ContentChecker.Progress>? = nil,
+        creatingFolder: Bool = true, medium: Medium = Medium(),
+        checked: Collected<ContentChecker.Progress>? = nil,
         events: @escaping @Sendable (TorrentStorage.Event) -> Void = { _ in }
     ) throws -> TorrentStorage {
         var options = TorrentOpening.Options(folder: folder, record: record)
         options.wanted = wanted
         options.content = content
         options.createsFolder = creatingFolder
+        options.medium = medium
         let result: Result<TorrentStorage, OpeningError> = try answer { answer in
             TorrentOpening.open(
                 torrent.metainfo, options, resources: resources(store),
