@@ -162,3 +162,23 @@ extension PieceOutcome {
         return nil
     }
 }
+
+extension TorrentStorage {
+    /// The pieces that are not had.
+    func putAllMissing(_ torrent: TestTorrent, only: Bitfield? = nil) throws {
+        let had = had
+        for piece in 0..<torrent.layout.pieceCount where !had.contains(PieceIndex(piece)) {
+            guard only?.contains(PieceIndex(piece)) ?? true else { continue }
+            let outcome = try put(torrent.bytes(of: piece), as: piece)
+            #expect(outcome.isVerified, "piece \(piece): \(outcome)")
+        }
+    }
+}
+
+extension SessionStore {
+    func add(_ torrent: TestTorrent, in folder: String) throws -> TorrentRecord {
+        try add(
+            torrent.metainfo.infoHash, name: torrent.metainfo.name, folder: folder,
+            metainfo: torrent.metainfo.encoded(), now: 1_700_000_000)
+    }
+}
