@@ -55,7 +55,10 @@ extension FileStore {
     /// Makes what is in one file durable, whoever wrote it.
     func sync(_ number: UInt32) -> StorageError? {
         do throws(StorageError) {
-            let descriptor = try root.open(elements(of: number), writing: false)
+            // Not while it is being renamed.
+            let descriptor = try opening.withLock { _ throws(StorageError) in
+                try root.open(elements(of: number), writing: false)
+            }
             guard retrying({ medium.sync(descriptor.rawValue) }) != 0 else { return nil }
             let code = errno
             posix_fadvise(descriptor.rawValue, 0, 0, POSIX_FADV_DONTNEED)
@@ -78,12 +81,21 @@ extension FileStore {
 
     /// What is on disk under the number now.
     func identity(of number: UInt32) -> FileIdentity? {
+        opening.withLock { _ in identityWhileHeld(of: number) }
+    }
+
+    /// With `opening` held.
+    private func identityWhileHeld(of number: UInt32) -> FileIdentity? {
         (try? root.status(of: elements(of: number))).flatMap { $0.map(FileIdentity.init) }
     }
 
     /// Remembers how the file is under its final name, now that its content is known to be right.
     func noteFinal(_ file: FileIndex) {
-        guard isFinal(file), let identity = identity(of: file.rawValue) else { return }
+        opening.withLock { _ in noteFinalWhileHeld(file) }
+    }
+
+    private func noteFinalWhileHeld(_ file: FileIndex) {
+        guard isFinal(file), let identity = identityWhileHeld(of: file.rawValue) else { return }
         state.withLock { $0.finals[file.rawValue] = identity }
     }
 
@@ -153,7 +165,7 @@ extension FileStore {
             state.withLock { $0.slots[file.position].place = .final }
             // What is open was opened for writing.
             forget(file.position)
-            noteFinal(file)
+            noteFinalWhileHeld(file)
         }
     }
 

@@ -27,6 +27,16 @@ final class ResumeJournal: Sendable {
         let id: TorrentRecord.ID
     }
 
+    /// When things happen.
+    struct Pace: Sendable {
+        var epochBytes = Limits.epochBytes
+        var epochNanoseconds = Limits.epochNanoseconds
+        var unsyncedFilesMax = Limits.unsyncedFilesMax
+        var unsyncedBytesMax = Limits.unsyncedBytesMax
+        var journalBytes = Limits.journalBytes
+        var journalNanoseconds = Limits.journalNanoseconds
+    }
+
     private struct State {
         /// Pieces whose bytes were hashed and are right.
         var verified: Bitfield
@@ -67,6 +77,7 @@ final class ResumeJournal: Sendable {
     private let pool: DiskPool
     private let target: Target?
     private let events: Events
+    private let pace: Pace
     private let behind = Atomic<Bool>(false)
     private let state: Mutex<State>
 
@@ -75,13 +86,14 @@ final class ResumeJournal: Sendable {
     ///   - wanted: the pieces that make the torrent complete.
     init(
         layout: ContentLayout, files: FileStore, pool: DiskPool, target: Target?,
-        durable: Bitfield, wanted: Bitfield, events: Events
+        durable: Bitfield, wanted: Bitfield, pace: Pace = Pace(), events: Events
     ) {
         self.layout = layout
         self.files = files
         self.pool = pool
         self.target = target
         self.events = events
+        self.pace = pace
         var lacking: [Int32] = []
         var ready: Set<UInt32> = []
         lacking.reserveCapacity(layout.files.count)
@@ -121,11 +133,11 @@ final class ResumeJournal: Sendable {
             state.unsyncedBytes += length
             state.unjournalledBytes += length
             count(piece, -1, &state)
-            if state.unsyncedBytes + state.syncingBytes >= Limits.unsyncedBytesMax {
+            if state.unsyncedBytes + state.syncingBytes >= pace.unsyncedBytesMax {
                 behind.store(true, ordering: .relaxed)
             }
-            return state.unsyncedBytes >= Limits.epochBytes
-                || unsyncedFiles >= Limits.unsyncedFilesMax || state.wantedLacking == 0
+            return state.unsyncedBytes >= pace.epochBytes
+                || unsyncedFiles >= pace.unsyncedFilesMax || state.wantedLacking == 0
         }
         if due { beginEpoch() } else { setEpochTimer() }
         noteTail()
@@ -232,7 +244,7 @@ final class ResumeJournal: Sendable {
             return !state.epochTimerIsSet && !state.isClosed
         }
         guard sets else { return }
-        pool.runLater(nanoseconds: Limits.epochNanoseconds) { [weak self] in
+        pool.runLater(nanoseconds: pace.epochNanoseconds) { [weak self] in
             guard let self else { return }
             state.withLock { $0.epochTimerIsSet = false }
             beginEpoch()
@@ -254,7 +266,7 @@ final class ResumeJournal: Sendable {
         guard target != nil else { return }
         let (now, timer) = state.withLock { state -> (Bool, Bool) in
             guard !state.isClosed, !state.journalIsDue else { return (false, false) }
-            if state.unjournalledBytes >= Limits.journalBytes {
+            if state.unjournalledBytes >= pace.journalBytes {
                 state.journalIsDue = true
                 return (true, false)
             }
@@ -263,7 +275,7 @@ final class ResumeJournal: Sendable {
         }
         if now { pool.run(.journal) { [weak self] in self?.journal() } }
         if timer {
-            pool.runLater(nanoseconds: Limits.journalNanoseconds) { [weak self] in
+            pool.runLater(nanoseconds: pace.journalNanoseconds) { [weak self] in
                 guard let self else { return }
                 state.withLock { $0.journalTimerIsSet = false }
                 journal()
@@ -271,7 +283,8 @@ final class ResumeJournal: Sendable {
         }
     }
 
-    private func journal() {
+    /// Notes the tail now.
+    func journal() {
         guard let target else { return }
         let isOpen = state.withLock { state -> Bool in
             state.journalIsDue = false
@@ -293,7 +306,7 @@ final class ResumeJournal: Sendable {
         state.withLock { state in
             guard withEpoch else { return state.unsynced }
             let isShort =
-                Int64(state.adopted.count) * Int64(layout.pieceLength) <= 2 * Limits.epochBytes
+                Int64(state.adopted.count) * Int64(layout.pieceLength) <= 2 * pace.epochBytes
             return (isShort ? state.adopted : []) + state.syncing + state.unsynced
         }
     }
@@ -455,7 +468,7 @@ final class ResumeJournal: Sendable {
             state.lostMeanwhile = []
             forgetUnverified(&state)
             let isRelieved =
-                isBehind && state.unsyncedBytes < Limits.unsyncedBytesMax / 2
+                isBehind && state.unsyncedBytes < pace.unsyncedBytesMax / 2
             if isRelieved { behind.store(false, ordering: .relaxed) }
             let isComplete =
                 state.wantedLacking == 0 && state.unsynced.isEmpty && state.adopted.isEmpty

@@ -46,6 +46,7 @@ public final class TorrentOpening: Sendable {
         public var content = Content.asRecorded
         public var allocation = FileStore.Allocation.sparse
         var medium = Medium()
+        var pace = ResumeJournal.Pace()
 
         public init(folder: String, record: TorrentRecord.ID? = nil) {
             self.folder = folder
@@ -235,7 +236,7 @@ public final class TorrentOpening: Sendable {
         }
         let storage = TorrentStorage(
             metainfo, files: found.files, resources: resources, id: options.record,
-            durable: found.resumption.trusted, had: had, events: events)
+            durable: found.resumption.trusted, had: had, pace: options.pace, events: events)
         completion(.success(storage))
     }
 }

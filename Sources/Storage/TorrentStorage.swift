@@ -48,13 +48,14 @@ public final class TorrentStorage: Sendable {
     public let files: FileStore
     public let resources: Resources
     private let writer: PieceWriter
-    private let journal: ResumeJournal
+    let journal: ResumeJournal
     private let watch: FaultWatch
     private let events: @Sendable (Event) -> Void
 
     init(
         _ metainfo: Metainfo, files: FileStore, resources: Resources, id: TorrentRecord.ID?,
-        durable: Bitfield, had: Bitfield, events: @escaping @Sendable (Event) -> Void
+        durable: Bitfield, had: Bitfield, pace: ResumeJournal.Pace,
+        events: @escaping @Sendable (Event) -> Void
     ) {
         self.metainfo = metainfo
         self.files = files
@@ -68,7 +69,7 @@ public final class TorrentStorage: Sendable {
         }
         let journal = ResumeJournal(
             layout: metainfo.layout, files: files, pool: resources.pool, target: target,
-            durable: durable, wanted: files.wantedPieces,
+            durable: durable, wanted: files.wantedPieces, pace: pace,
             events: ResumeJournal.Events(
                 fileCompleted: { events(.fileCompleted($0)) },
                 completed: { events(.completed) },

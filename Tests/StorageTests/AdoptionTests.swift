@@ -21,7 +21,7 @@ private typealias File = TestTorrent.File
         #expect(storage.had.isFull)
         #expect(checked.all.map(\.checkedPieces).max() == torrent.layout.pieceCount)
         #expect(bench.scratch.names == ["save", "save/film.mkv"])
-        #expect(try storage.get(6) == torrent.bytes(of: 6))
+        #expect(try storage.holds(torrent, 6))
     }
 
     @Test func partialContentUnderTheFinalNameIsGoneOnWithUnderThePartialName() throws {
@@ -35,7 +35,7 @@ private typealias File = TestTorrent.File
         try storage.putAllMissing(torrent)
         #expect(try storage.flushed() == nil)
         #expect(bench.scratch.names == ["save", "save/film.mkv"])
-        #expect(bench.scratch.bytes(of: "save/film.mkv") == torrent.bytes)
+        #expect(bench.scratch.holds(torrent.bytes, in: "save/film.mkv"))
     }
 
     @Test func aPartialFileOfAnotherRunIsGoneOnWith() throws {
@@ -48,7 +48,7 @@ private typealias File = TestTorrent.File
         #expect(storage.had.setCount == torrent.layout.pieceCount - 1)
         #expect(try storage.put(torrent.bytes(of: 1), as: 1).isVerified)
         #expect(try storage.flushed() == nil)
-        #expect(bench.scratch.bytes(of: "save/film.mkv") == torrent.bytes)
+        #expect(bench.scratch.holds(torrent.bytes, in: "save/film.mkv"))
     }
 
     @Test(arguments: [100_000, 200_000, 300_000])
@@ -65,7 +65,7 @@ private typealias File = TestTorrent.File
         #expect(error.kind == .existsWithOtherContent)
         #expect(error.path == bench.folder + "/film.mkv")
         #expect(bench.scratch.names == ["save", "save/film.mkv"])
-        #expect(bench.scratch.bytes(of: "save/film.mkv") == other)
+        #expect(bench.scratch.holds(other, in: "save/film.mkv"))
     }
 
     @Test func aFolderOrALinkUnderTheFinalNameIsAnError() throws {
@@ -102,8 +102,8 @@ private typealias File = TestTorrent.File
         #expect(again.had.setCount == 1)
         try again.putAllMissing(torrent)
         #expect(try again.flushed() == nil)
-        #expect(bench.scratch.bytes(of: "save/film.mkv") == torrent.bytes)
-        #expect(bench.scratch.bytes(of: "save/film.mkv.part") == other)
+        #expect(bench.scratch.holds(torrent.bytes, in: "save/film.mkv"))
+        #expect(bench.scratch.holds(other, in: "save/film.mkv.part"))
     }
 
     @Test func aFileThatComesInTheWayMeanwhileIsKeptAndOursToo() throws {
@@ -118,13 +118,13 @@ private typealias File = TestTorrent.File
         let error = try storage.flushed()
         #expect(error?.kind == .existsWithOtherContent)
         #expect(error?.path == bench.folder + "/film.mkv")
-        #expect(bench.scratch.bytes(of: "save/film.mkv") == other)
-        #expect(bench.scratch.bytes(of: "save/film.mkv.part") == torrent.bytes)
+        #expect(bench.scratch.holds(other, in: "save/film.mkv"))
+        #expect(bench.scratch.holds(torrent.bytes, in: "save/film.mkv.part"))
         #expect(!events.all.contains { if case .completed = $0 { true } else { false } })
         // Once it has gone, all is well.
         unlink(bench.folder + "/film.mkv")
         #expect(try storage.flushed() == nil)
-        #expect(bench.scratch.bytes(of: "save/film.mkv") == torrent.bytes)
+        #expect(bench.scratch.holds(torrent.bytes, in: "save/film.mkv"))
         #expect(events.all.contains { if case .completed = $0 { true } else { false } })
     }
 
@@ -153,10 +153,10 @@ private typealias File = TestTorrent.File
             try storage.putAll(torrent)
             let error = try storage.flushed()
             #expect(error?.kind == (isRight ? nil : .existsWithOtherContent))
-            #expect(bench.scratch.bytes(of: "save/album/small") == small)
-            #expect(bench.scratch.bytes(of: "save/album/big") == torrent.bytes(ofFile: 0))
+            #expect(bench.scratch.holds(small, in: "save/album/small"))
+            #expect(bench.scratch.holds(torrent.bytes(ofFile: 0), in: "save/album/big"))
             let mayStay = isRight ? nil : torrent.bytes(ofFile: 1)
-            #expect(bench.scratch.bytes(of: "save/album/small.part") == mayStay)
+            #expect(bench.scratch.holds(mayStay, in: "save/album/small.part"))
         }
     }
 
@@ -172,8 +172,8 @@ private typealias File = TestTorrent.File
         try storage.putAllMissing(torrent)
         #expect(try storage.flushed() == nil)
         #expect(bench.scratch.names == ["save", "save/album", "save/album/a", "save/album/b"])
-        #expect(bench.scratch.bytes(of: "save/album/a") == torrent.bytes(ofFile: 0))
-        #expect(bench.scratch.bytes(of: "save/album/b") == torrent.bytes(ofFile: 1))
+        #expect(bench.scratch.holds(torrent.bytes(ofFile: 0), in: "save/album/a"))
+        #expect(bench.scratch.holds(torrent.bytes(ofFile: 1), in: "save/album/b"))
     }
 
     @Test func whatWasHashedJustNowIsNotHashedAgain() throws {
@@ -207,7 +207,7 @@ private typealias File = TestTorrent.File
                 if case .fault(let error) = $0 { error } else { nil }
             }.first
             #expect(fault?.kind == (content.isEmpty ? nil : .existsWithOtherContent))
-            #expect(bench.scratch.bytes(of: "save/album/empty") == content)
+            #expect(bench.scratch.holds(content, in: "save/album/empty"))
         }
     }
 }
@@ -240,10 +240,10 @@ private typealias File = TestTorrent.File
             bench.scratch.names == [
                 "save", hidden(torrent), "save/album", "save/album/a", "save/album/c",
             ])
-        #expect(bench.scratch.bytes(of: "save/album/a") == torrent.bytes(ofFile: 0))
-        #expect(bench.scratch.bytes(of: "save/album/c") == torrent.bytes(ofFile: 2))
+        #expect(bench.scratch.holds(torrent.bytes(ofFile: 0), in: "save/album/a"))
+        #expect(bench.scratch.holds(torrent.bytes(ofFile: 2), in: "save/album/c"))
         #expect(events.all.contains { if case .completed = $0 { true } else { false } })
-        #expect(try storage.get(1) == torrent.bytes(of: 1))
+        #expect(try storage.holds(torrent, 1))
         let error: StorageError? = try answer { storage.removeUnwanted(completion: $0) }
         #expect(error == nil)
         #expect(bench.scratch.names == ["save", "save/album", "save/album/a", "save/album/c"])
@@ -260,11 +260,11 @@ private typealias File = TestTorrent.File
         let all: Set = [FileIndex(0), FileIndex(1), FileIndex(2)]
         let error: StorageError? = try answer { storage.setWanted(all, completion: $0) }
         #expect(error == nil)
-        #expect(try storage.get(1) == torrent.bytes(of: 1))
-        #expect(try storage.get(4) == torrent.bytes(of: 4))
+        #expect(try storage.holds(torrent, 1))
+        #expect(try storage.holds(torrent, 4))
         try storage.putAllMissing(torrent)
         #expect(try storage.flushed() == nil)
-        #expect(bench.scratch.bytes(of: "save/album/b") == torrent.bytes(ofFile: 1))
+        #expect(bench.scratch.holds(torrent.bytes(ofFile: 1), in: "save/album/b"))
         let none: StorageError? = try answer { storage.removeUnwanted(completion: $0) }
         #expect(none == nil)
         #expect(storage.had.isFull)

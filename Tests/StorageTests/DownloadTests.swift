@@ -22,13 +22,13 @@ import Units
         }
         #expect(try storage.flushed() == nil)
         #expect(bench.scratch.names == ["save", "save/film.mkv"])
-        #expect(bench.scratch.bytes(of: "save/film.mkv") == torrent.bytes)
+        #expect(bench.scratch.holds(torrent.bytes, in: "save/film.mkv"))
         #expect(
             events.all.contains {
                 if case .fileCompleted(FileIndex(0)) = $0 { true } else { false }
             })
         #expect(events.all.contains { if case .completed = $0 { true } else { false } })
-        #expect(try storage.get(2) == torrent.bytes(of: 2))
+        #expect(try storage.holds(torrent, 2))
     }
 
     @Test(arguments: TestTorrent.Kind.allCases)

@@ -30,6 +30,9 @@ final class Scratch: Sendable {
         FileManager.default.contents(atPath: path + "/" + name).map { Array($0) }
     }
 
+    /// Whether the file has just these bytes, or is not there; does not print them.
+    func holds(_ bytes: [UInt8]?, in name: String) -> Bool { self.bytes(of: name) == bytes }
+
     /// All that is below the folder, files and folders, sorted.
     var names: [String] {
         (FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? []).sorted()
@@ -66,14 +69,20 @@ struct Bench {
     let memory: ExtentMemory
     let openFiles: OpenFiles
 
-    init(budget: Int? = nil, openFilesLimit: Int? = nil) throws {
-        self.scratch = try Scratch()
+    init(budget: Int? = nil, openFilesLimit: Int? = nil, scratch: Scratch? = nil) throws {
+        self.scratch = try scratch ?? Scratch()
         self.pool = DiskPool()
         self.memory = ExtentMemory(budget: budget)
         self.openFiles = OpenFiles(limit: openFilesLimit)
     }
 
     var folder: String { scratch.path + "/save" }
+
+    /// The same folder after the end of the process: what no thread has begun does not happen.
+    func afterCrash() throws -> Bench {
+        pool.stop()
+        return try Bench(scratch: scratch)
+    }
 
     func resources(_ store: SessionStore? = nil) -> TorrentStorage.Resources {
         TorrentStorage.Resources(pool: pool, memory: memory, openFiles: openFiles, store: store)
@@ -94,6 +103,7 @@ struct Bench {
         _ torrent: TestTorrent, record: TorrentRecord.ID? = nil, store: SessionStore? = nil,
         wanted: Set<FileIndex>? = nil, content: TorrentOpening.Options.Content = .asRecorded,
         creatingFolder: Bool = true, medium: Medium = Medium(),
+        pace: ResumeJournal.Pace = ResumeJournal.Pace(),
         checked: Collected<ContentChecker.Progress>? = nil,
         events: @escaping @Sendable (TorrentStorage.Event) -> Void = { _ in }
     ) throws -> TorrentStorage {
@@ -102,6 +112,7 @@ struct Bench {
         options.content = content
         options.createsFolder = creatingFolder
         options.medium = medium
+        options.pace = pace
         let result: Result<TorrentStorage, OpeningError> = try answer { answer in
             TorrentOpening.open(
                 torrent.metainfo, options, resources: resources(store),
@@ -137,6 +148,10 @@ extension TorrentStorage {
         }
         try result.get()
         return bytes
+    }
+
+    func holds(_ torrent: TestTorrent, _ piece: Int) throws -> Bool {
+        try get(piece) == torrent.bytes(of: piece)
     }
 
     /// All pieces of the torrent, in order.
