@@ -17,6 +17,8 @@ enum Limits {
     /// Bytes of verified pieces that may be unsynced before reading from the network should pause:
     /// a disk that is slower than the network must not make a restart hash without end.
     static let unsyncedBytesMax: Int64 = 1 << 30
+    /// Pieces of the tail that are noted: what may be unsynced, in the shortest pieces there are.
+    static let tailPiecesMax = 1 << 16
     /// Bytes of verified pieces after which the tail is journalled, and nanoseconds.
     static let journalBytes: Int64 = 16 << 20
     static let journalNanoseconds: Int64 = 250_000_000

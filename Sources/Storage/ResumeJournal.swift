@@ -300,14 +300,11 @@ final class ResumeJournal: Sendable {
         }
     }
 
-    /// What is verified and not recorded. What was adopted is left out where it is so much that
-    /// looking for it once more costs less than noting it.
+    /// What is verified and not recorded: the newest, should it be very many.
     private func tail(withEpoch: Bool) -> [PieceIndex] {
         state.withLock { state in
-            guard withEpoch else { return state.unsynced }
-            let isShort =
-                Int64(state.adopted.count) * Int64(layout.pieceLength) <= 2 * pace.epochBytes
-            return (isShort ? state.adopted : []) + state.syncing + state.unsynced
+            let tail = (withEpoch ? state.syncing : []) + state.adopted + state.unsynced
+            return Array(tail.suffix(Limits.tailPiecesMax))
         }
     }
 
@@ -328,7 +325,8 @@ final class ResumeJournal: Sendable {
                 state.epochRuns = state.epochIsDue && !state.isClosed
                 guard state.epochRuns else { return false }
                 state.epochIsDue = false
-                state.syncing = state.unsynced
+                state.syncing = state.adopted + state.unsynced
+                state.adopted = []
                 state.syncingBytes = state.unsyncedBytes
                 state.unsynced = []
                 state.unsyncedBytes = 0
@@ -349,7 +347,7 @@ final class ResumeJournal: Sendable {
         if !failures.isEmpty { distrust(failures) }
         let durable = state.withLock { state -> Bitfield in
             var durable = state.durable
-            for piece in state.syncing + state.adopted where state.verified.contains(piece) {
+            for piece in state.syncing where state.verified.contains(piece) {
                 durable.insert(piece)
             }
             return durable
@@ -456,7 +454,6 @@ final class ResumeJournal: Sendable {
             if isRecorded {
                 state.durable = durable
                 for piece in state.lostMeanwhile { state.durable.remove(piece) }
-                state.adopted = []
                 state.saidNotRecorded = false
                 if closes { state.isClosed = true }
             } else {

@@ -25,7 +25,14 @@ struct TestTorrent {
     static func random(_ count: Int, seed: UInt64) -> [UInt8] {
         var generator = SeededGenerator(seed: seed)
         var bytes = [UInt8](repeating: 0, count: count)
-        for index in bytes.indices { bytes[index] = UInt8(truncatingIfNeeded: generator.next()) }
+        bytes.withUnsafeMutableBytes { buffer in
+            for offset in stride(from: 0, to: count & ~7, by: 8) {
+                buffer.storeBytes(of: generator.next(), toByteOffset: offset, as: UInt64.self)
+            }
+            for offset in (count & ~7)..<count {
+                buffer[offset] = UInt8(truncatingIfNeeded: generator.next())
+            }
+        }
         return bytes
     }
 
