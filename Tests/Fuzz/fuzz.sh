@@ -16,6 +16,6 @@ program=$(swift build "${flags[@]}" --show-bin-path)/swarm-fuzz
 
 corpus=.build/fuzz/corpus/$entry
 mkdir -p "$corpus"
-SWIFT_BACKTRACE=enable=no "$program" "$entry" -max_total_time="$seconds" -print_final_stats=1 \
-    -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$corpus.found-" \
+SWIFT_BACKTRACE=enable=no "$program" "$entry" -max_total_time="$seconds" \
+    -dict=Tests/Fuzz/words.dict -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$corpus.found-" \
     "$corpus" "Fixtures/Corpora/$entry"
