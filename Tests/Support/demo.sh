@@ -42,7 +42,7 @@ du -sh "$place/shared/Photos of 木"
 
 say "The first peer makes its manifest and seeds it"
 port=$(free_port)
-alone=(--no-dht --no-lsd --no-config)
+alone=(--no-dht --no-lsd)
 torrent=$place/photos.torrent
 printf '$ swarm seed "Photos of 木" -o photos.torrent --port %s\n' "$port"
 "$swarm" seed "$place/shared/Photos of 木" -o "$torrent" --port "$port" "${alone[@]}" \

@@ -24,7 +24,7 @@ struct SwarmClient: Client {
         child = try order.start(
             .swarm,
             [Self.program] + words + ["--port", "6881", "--no-dht", "--no-lsd", "--json"]
-                + ["--no-config", "--state-dir", state.path] + more,
+                + ["--state-dir", state.path] + more,
             splitErrors: true)
     }
 
@@ -54,7 +54,7 @@ struct SwarmClient: Client {
         let file = try arena.makeFolder("torrent").appending(path: "made.torrent").path
         try await run([
             program, "create", content.folder.appending(path: content.name).path, "-o", file,
-            "--format", kind.rawValue, "-t", tracker, "--piece-length", pieceLength, "--no-config",
+            "--format", kind.rawValue, "-t", tracker, "--piece-length", pieceLength,
             "--quiet",
         ])
         return try await LibtorrentClient.read(file)
@@ -62,7 +62,7 @@ struct SwarmClient: Client {
 
     /// The magnet link of a torrent, as the program under test writes it.
     static func magnet(of torrent: Torrent) async throws -> Torrent {
-        let text = try await run([program, "magnet", torrent.source, "--no-config"])
+        let text = try await run([program, "magnet", torrent.source])
         let link = text.split(separator: "\n").first { $0.hasPrefix("magnet:") } ?? ""
         let read = try await LibtorrentClient.read(String(link))
         guard Set(read.infoHashes) == Set(torrent.infoHashes) else {
