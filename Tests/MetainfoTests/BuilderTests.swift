@@ -178,10 +178,10 @@ import Units
             ])
     }
 
-    @Test func twentyThousandFilesAreNoTrouble() throws {
-        let files = (0..<2_000).map { Making.file("\($0 % 100)/\($0)", Int64($0)) }
+    @Test func thousandsOfFilesAreNoTrouble() throws {
+        let files = (0..<1_000).map { Making.file("\($0 % 100)/\($0)", Int64($0)) }
         let torrent = try Making.torrent(files, .hybrid)
-        #expect(torrent.paths.count == 2_000)
+        #expect(torrent.paths.count == 1_000)
         #expect(try Metainfo(torrent.encoded()).infoHash == torrent.infoHash)
     }
 }

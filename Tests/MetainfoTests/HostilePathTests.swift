@@ -145,14 +145,14 @@ import Units
         }
     }
 
-    @Test("M4 ten thousand paths take no more time each than a few")
+    @Test("M4 thousands of paths take no more time each than a few")
     func m4Bomb() {
         // Quadratic work would take minutes here.
         #expect(throws: MetainfoError.tooManyTakenPaths(max: 500)) {
-            try Making.v1(paths: Array(repeating: ["a"], count: 10_000))
+            try Making.v1(paths: Array(repeating: ["a"], count: 5_000))
         }
         #expect(throws: Never.self) {
-            try Making.v1(paths: (0..<10_000).map { ["\($0 % 10)", "f\($0)"] })
+            try Making.v1(paths: (0..<5_000).map { ["\($0 % 10)", "f\($0)"] })
         }
     }
 

@@ -194,7 +194,7 @@ import Units
         let base = Array(
             "\(plain)&dn=a+b&tr=udp://a:1&x.pe=[::1]:1&so=1-2,3&xl=5&xt=urn:btmh:1220\(Self.hex64)"
                 .utf8)
-        for _ in 0..<2_000 {
+        for _ in 0..<500 {
             var bytes = base
             for _ in 0..<Int.random(in: 1...8, using: &random) {
                 let position = Int.random(in: 8..<bytes.count, using: &random)
