@@ -128,15 +128,21 @@ public struct AnnounceResponse: Hashable, Sendable {
         var merged = self
         merged.interval = max(interval, other.interval)
         merged.minInterval = [minInterval, other.minInterval].compactMap(\.self).max()
-        let known = Set(peers)
-        merged.peers += other.peers.filter { !known.contains($0) }
-        merged.peers.removeLast(max(0, merged.peers.count - Limits.peersMax))
+        merged.add(other.peers)
         if namedPeers.isEmpty { merged.namedPeers = other.namedPeers }
         merged.counts = counts.filled(from: other.counts)
         merged.trackerID = trackerID ?? other.trackerID
         merged.warning = warning ?? other.warning
         merged.externalAddress = externalAddress ?? other.externalAddress
         return merged
+    }
+
+    /// Adds peers that were found by name, under the rules for all peers.
+    public mutating func add(_ found: [Endpoint]) {
+        var known = Set(peers)
+        for peer in found where peer.isDialable && peers.count < Limits.peersMax {
+            if known.insert(peer).inserted { peers.append(peer) }
+        }
     }
 
     /// Takes out peers at addresses near to us, unless the tracker itself is at one: a tracker

@@ -51,6 +51,8 @@ public struct TrackerStatus: Hashable, Sendable {
 }
 
 extension TrackerSchedule {
+    public func url(of tracker: TrackerKey) -> TrackerURL? { trackers[tracker]?.url }
+
     /// All trackers, by tier and by their order in it.
     public var status: [TrackerStatus] {
         var keys: [TrackerKey] = []

@@ -79,6 +79,9 @@ public struct UDPTrackerMachine: Sendable {
     /// The number of requests under way.
     public var requestCount: Int { requests.count }
 
+    /// The number of trackers of which something is remembered.
+    var rememberedCount: Int { connections.count }
+
     // MARK: Inputs
 
     /// Begins a request. It ends with an answer, or with a failure at `giveUpAt` at the latest.

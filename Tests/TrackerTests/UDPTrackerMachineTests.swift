@@ -378,6 +378,7 @@ private let announceReply: [UInt8] =
             let sent = bench.connect(bench.request(UInt64(port), to: tracker), from: tracker)
             #expect(operation(of: sent) == 1)
             bench.machine.cancel(ID(UInt64(port)))
+            #expect(bench.machine.rememberedCount <= Limits.udpTrackersMax)
         }
         #expect(bench.machine.requestCount == 0)
     }
