@@ -21,6 +21,12 @@ let NIOCore = External(product: "NIOCore", package: "swift-nio", source: nio)
 let NIOPosix = External(product: "NIOPosix", package: "swift-nio", source: nio)
 let NIOEmbedded = External(product: "NIOEmbedded", package: "swift-nio", source: nio)
 let NIOHTTP1 = External(product: "NIOHTTP1", package: "swift-nio", source: nio)
+let NIOSSL = External(
+    product: "NIOSSL", package: "swift-nio-ssl",
+    source: .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"))
+let NIOHTTPCompression = External(
+    product: "NIOHTTPCompression", package: "swift-nio-extras",
+    source: .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"))
 let DequeModule = External(
     product: "DequeModule", package: "swift-collections", source: collections)
 let HeapModule = External(product: "HeapModule", package: "swift-collections", source: collections)
@@ -54,8 +60,10 @@ let house: [Room] = [
         "Transport", uses: ["PeerWire", "Hashing", "Units"],
         packages: [NIOCore, NIOPosix]),
     room(
-        "Discovery", uses: ["Transport", "Tracker", "Hashing", "Units"],
-        packages: [NIOCore, NIOPosix, AsyncHTTPClient, Logging], testUses: ["Bencode"],
+        "Discovery", uses: ["Tracker", "Hashing", "Units"],
+        packages: [
+            NIOCore, NIOPosix, NIOSSL, NIOHTTPCompression, AsyncHTTPClient, Logging,
+        ], testUses: ["Bencode"],
         testPackages: [NIOHTTP1]),
     room(
         "Storage", uses: ["Metainfo", "Hashing", "Units"], packages: [GRDB],

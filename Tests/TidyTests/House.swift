@@ -32,7 +32,7 @@ struct House {
             floor: 4,
             imports: [
                 "Transport", "Tracker", "Hashing", "Units", "NIOCore", "NIOPosix",
-                "AsyncHTTPClient", "NIOHTTP1", "NIOSSL", "Logging",
+                "AsyncHTTPClient", "NIOHTTP1", "NIOHTTPCompression", "NIOSSL", "Logging",
             ]),
         "Storage": Room(
             floor: 4, imports: ["Metainfo", "Hashing", "Units", "GRDB", "CLinux"]),

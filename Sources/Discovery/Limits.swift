@@ -1,0 +1,60 @@
+import Units
+
+/// What trackers and resolvers may cost us.
+enum Limits {
+    /// The wait for a connection to an HTTP tracker.
+    static let connectTimeMax = Interval.seconds(10)
+    /// The wait for the next byte of an HTTP tracker's answer.
+    static let readTimeMax = Interval.seconds(30)
+    /// The time of a whole announce or scrape, once its turn has come.
+    static let requestTimeMax = Interval.seconds(60)
+    /// The wait for a tracker's answer over one address family after it has answered over the
+    /// other.
+    static let otherFamilyTimeMax = Interval.seconds(5)
+    /// How long a tracker is not asked over a family over which it was silent while it answered
+    /// over the other.
+    static let silentFamilyLife = Interval.seconds(1800)
+    /// Trackers of which such a family is remembered.
+    static let silentFamiliesMax = 4096
+    /// The time to find the addresses of peers that a tracker gave by name.
+    static let namedPeersTimeMax = Interval.seconds(5)
+    /// The time in which all trackers of a torrent must have heard that we leave.
+    static let stopTimeMax = Interval.seconds(5)
+    /// How long an HTTP connection is kept open for the next announce.
+    static let idleTimeMax = Interval.seconds(60)
+    /// Redirects that one request may follow.
+    static let redirectsMax = 5
+    /// Bytes of a refusal's body that are looked at, for the tracker's reason.
+    static let refusalByteCountMax = 16 * 1024
+
+    /// What is said to be left while the size is not known, in bytes: a block, so as not to pass
+    /// for a seed.
+    static let leftUnknown: Int64 = 16 * 1024
+
+    /// Threads that wait for the system's resolver; each look-up holds one until it ends.
+    static let resolverThreadCount = 4
+    /// The wait for the addresses of a name.
+    static let resolveTimeMax = Interval.seconds(10)
+    /// How long addresses are believed. The system tells no life of theirs; trackers move rarely,
+    /// but a rebinding of a name must not be slept through for hours.
+    static let addressLife = Interval.seconds(300)
+    /// How long it is believed that a name has no address.
+    static let noAddressLife = Interval.seconds(15)
+    /// Names whose addresses are remembered.
+    static let resolvedNamesMax = 4096
+    /// Names that wait for the resolver at once.
+    static let resolvingNamesMax = 1024
+    /// Addresses taken of one name.
+    static let addressesPerNameMax = 16
+    /// Addresses of a UDP tracker that one request tries, one after the other.
+    static let udpAddressesMax = 2
+
+    /// Datagrams read by one system call.
+    static let datagramsPerRead = 16
+    /// Bytes of a datagram that are read: those of trackers, DHT and uTP stay under 1,500.
+    static let datagramByteCountMax = 2048
+    /// Who may share one UDP socket: trackers, DHT and uTP.
+    static let datagramReceiversMax = 8
+    /// The wait before a UDP socket that broke is opened again.
+    static let rebindWait = Interval.seconds(1)
+}

@@ -1,0 +1,202 @@
+import Hashing
+import NIOHTTP1
+import Testing
+import Tracker
+import Units
+
+@testable import Discovery
+
+private func query(_ uri: String) -> [String: String] {
+    var values: [String: String] = [:]
+    for parameter in uri.drop(while: { $0 != "?" }).dropFirst().split(separator: "&") {
+        let parts = parameter.split(separator: "=", maxSplits: 1)
+        values[String(parts[0])] = parts.count > 1 ? String(parts[1]) : ""
+    }
+    return values
+}
+
+@Suite(.timeLimit(.minutes(1))) struct TrackerDriverTests {
+    private struct Found: Equatable {
+        let peers: [Endpoint]
+        let infoHash: SHA1Digest
+        let tracker: TrackerURL
+    }
+
+    private func driver(
+        _ tiers: [[TrackerURL]], _ client: TrackerClient, found: Happenings<Found> = Happenings(),
+        left: Int64? = 5, infoHash: InfoHash = InfoHash(v1: testHash)
+    ) -> TrackerDriver {
+        TrackerDriver(
+            tiers: tiers, infoHash: infoHash,
+            identity: TrackerDriver.Identity(
+                peerID: Array("-SW0100-abcdefghijkl".utf8), port: 6881, key: 7),
+            client: client, eventLoop: testLoop(),
+            hooks: TrackerDriver.Hooks(
+                counters: { TrackerDriver.Counters(uploaded: 3, downloaded: 4, left: left) },
+                found: { found.add(Found(peers: $0, infoHash: $1, tracker: $2)) }),
+            generator: SeededGenerator(seed: 1))
+    }
+
+    @Test func announcesALifeFromStartToStop() async throws {
+        let server = try await TestHTTPServer.start { _ in
+            TestReply(
+                body: Array("d8:intervali900e5:peers6:".utf8) + [127, 0, 0, 1, 0, 9]
+                    + Array("e".utf8))
+        }
+        let url = try TrackerURL("http://127.0.0.1:\(server.port)/announce")
+        let found = Happenings<Found>()
+        try await withClient { client in
+            let driver = driver([[url]], client, found: found)
+            await driver.start(isComplete: false)
+            let peers = [Endpoint("127.0.0.1:9")].compactMap(\.self)
+            #expect(
+                await found.first(1) == [Found(peers: peers, infoHash: testHash, tracker: url)])
+            await driver.completed()
+            _ = await found.first(2)
+            await driver.stop()
+            let status = await driver.snapshot().trackers
+            #expect(status.map(\.swarms[0].state) == [.idle])
+        }
+        let queries = server.uris.map(query)
+        #expect(queries.map { $0["event"] } == ["started", "completed", "stopped"])
+        #expect(queries.map { $0["numwant"] } == ["100", "100", "0"])
+        for query in queries {
+            #expect(query["uploaded"] == "3" && query["downloaded"] == "4" && query["left"] == "5")
+            #expect(query["port"] == "6881" && query["key"] == "00000007")
+        }
+        #expect(found.all.count == 2)
+        await server.stop()
+    }
+
+    @Test func announcesBothSwarmsOfAHybridTorrent() async throws {
+        let server = try await TestHTTPServer.start { _ in
+            .bencoded("d8:intervali900e5:peers0:e")
+        }
+        let url = try TrackerURL("http://127.0.0.1:\(server.port)/announce")
+        let v2 = SHA256Digest.hash([1, 2, 3])
+        try await withClient { client in
+            let driver = driver(
+                [[url]], client, left: nil, infoHash: InfoHash(v1: testHash, v2: v2))
+            await driver.start(isComplete: false)
+            _ = await server.requests.first(2)
+            await driver.stop()
+        }
+        let queries = server.uris.map(query)
+        #expect(Set(queries.prefix(2).compactMap { $0["info_hash"] }).count == 2)
+        #expect(queries.allSatisfy { $0["left"] == "16384" })
+        #expect(queries.dropFirst(2).map { $0["event"] } == ["stopped", "stopped"])
+        await server.stop()
+    }
+
+    @Test func goesToTheNextTrackerOfATier() async throws {
+        let dead = try await TestHTTPServer.start { _ in TestReply() }
+        let deadPort = dead.port
+        await dead.stop()
+        let server = try await TestHTTPServer.start { _ in
+            .bencoded("d8:intervali900e5:peers0:e")
+        }
+        let tier = try [
+            "http://127.0.0.1:\(deadPort)/announce", "http://127.0.0.1:\(server.port)/announce",
+        ]
+        .map { try TrackerURL($0) }
+        try await withClient { client in
+            let driver = driver([tier], client)
+            await driver.start(isComplete: true)
+            _ = await server.requests.first(1)
+            await driver.stop()
+            let status = await driver.snapshot()
+            let failed = status.trackers.first { $0.url == tier[0] }
+            // Which of the two came first is the shuffle's choice.
+            if let error = failed?.swarms[0].lastError {
+                #expect(error == .unreachable("Connection refused"))
+            }
+        }
+        await server.stop()
+    }
+
+    @Test func waitsForSilentTrackersOnlySoLongWhenItStops() async throws {
+        let first = Happenings<HTTPRequestHead>()
+        let server = try await TestHTTPServer.start { head in
+            first.add(head)
+            return .bencoded("d8:intervali900e5:peers0:e")
+        }
+        let silent = try await TestRawServer([])
+        let good = try TrackerURL("http://127.0.0.1:\(server.port)/announce")
+        let bad = try TrackerURL("http://127.0.0.1:\(silent.port)/announce")
+        try await withClient { client in
+            let driver = driver([[good], [bad]], client)
+            await driver.start(isComplete: false)
+            _ = await first.first(1)
+            // The silent one may have heard `started`, so it is told; nobody answers.
+            await driver.stop(within: .milliseconds(50))
+            let status = await driver.snapshot().trackers
+            #expect(status.map(\.swarms[0].state) == [.idle, .idle])
+        }
+        await server.stop()
+        await silent.stop()
+    }
+
+    @Test func scrapesAndKeepsTheCounts() async throws {
+        let server = try await TestHTTPServer.start { _ in
+            TestReply(
+                body: Array("d5:filesd20:".utf8) + testHash.bytes
+                    + Array("d8:completei5eeee".utf8))
+        }
+        let url = try TrackerURL("http://127.0.0.1:\(server.port)/announce")
+        try await withClient { client in
+            let driver = driver([[url]], client)
+            await driver.scrape()
+            _ = await server.requests.first(1)
+            while await driver.snapshot().trackers[0].counts.seeders != 5 { await Task.yield() }
+        }
+        await server.stop()
+    }
+
+    @Test func tellsWhoGoesWhenTrackersChange() async throws {
+        let server = try await TestHTTPServer.start { _ in
+            .bencoded("d8:intervali900e5:peers0:e")
+        }
+        let urls = try ["a", "b"].map {
+            try TrackerURL("http://127.0.0.1:\(server.port)/announce/\($0)")
+        }
+        try await withClient { client in
+            let driver = driver([[urls[0]]], client)
+            await driver.start(isComplete: false)
+            _ = await server.requests.first(1)
+            await driver.setTrackers([[urls[1]]])
+            _ = await server.requests.first(3)
+            await driver.stop()
+        }
+        let words = server.uris.map { "\($0.prefix { $0 != "?" }) \(query($0)["event"] ?? "")" }
+        #expect(words.first == "/announce/a started")
+        #expect(Set(words.dropFirst().prefix(2)) == ["/announce/a stopped", "/announce/b started"])
+        #expect(words.last == "/announce/b stopped")
+        await server.stop()
+    }
+
+    @Test func manyTorrentsShareConnections() async throws {
+        let server = try await TestHTTPServer.start { _ in
+            .bencoded("d8:intervali900e5:peers0:e")
+        }
+        let url = try TrackerURL("http://127.0.0.1:\(server.port)/announce")
+        try await withClient(configure: {
+            $0.gate = AnnounceGate.Configuration(
+                concurrentPerTrackerMax: 4, startsPerSecond: 10_000)
+        }) { client in
+            let drivers = (0..<100).map { index in
+                driver(
+                    [[url]], client,
+                    infoHash: InfoHash(v1: SHA1Digest.hash([UInt8(index)])))
+            }
+            for driver in drivers { await driver.start(isComplete: true) }
+            _ = await server.requests.first(100)
+            await withTaskGroup(of: Void.self) { group in
+                for driver in drivers { group.addTask { await driver.stop() } }
+            }
+        }
+        #expect(server.requests.all.count == 200)
+        // Without reuse there would be one for each announce.
+        #expect(server.connections.all.count <= 16)
+        await server.stop()
+    }
+}
