@@ -36,8 +36,7 @@ struct InfoDictionary {
             version == .v2
             ? files.entries.count == 1 && files.entries[0].rawPath == [Array(rawName)]
             : info["files"] == nil
-        let name =
-            rawName.isEmpty ? "\(SHA1Digest.hash(bytes))" : PathElement.sanitised(rawName)
+        let name = Self.name(rawName, bytes)
         if isSingleFile { files.entries[0].rename(to: [name]) }
         try PathTable.disambiguate(&files.entries)
         SymlinkTable.resolve(files.links, in: &files.entries)
@@ -53,6 +52,14 @@ struct InfoDictionary {
         self.isPrivate = (info["private"]?.integer ?? 0) != 0
         self.source = info["source"]?.bytes.map { OuterKeys.text($0) }
         self.pieces = try Self.pieces(of: info, version, layout.pieceCount)
+    }
+
+    /// A name of which nothing is left would be that of many torrents: then it is the hash.
+    private static func name(_ rawName: ArraySlice<UInt8>, _ infoBytes: [UInt8]) -> String {
+        let name = PathElement.sanitised(rawName)
+        let isLeft =
+            name.utf8.contains { $0 != UInt8(ascii: "_") } || rawName.elementsEqual(name.utf8)
+        return isLeft ? name : "\(SHA1Digest.hash(infoBytes))"
     }
 
     private static func version(of info: BencodeValue) throws(MetainfoError) -> Metainfo.Version {

@@ -1,5 +1,5 @@
 /// What a torrent may take, whoever made it.
-public enum Limits {
+public enum MetainfoLimits {
     /// Pieces of a torrent: what bitfields and pickers are built for.
     public static let pieceCountMax = 2_097_152
     /// Bytes of a piece, 256 MiB: the largest that is in use. Pieces are hashed as they stream by
@@ -42,7 +42,10 @@ public enum Limits {
     public static let magnetRangeCountMax = 1_000
 }
 
-extension Limits {
+extension MetainfoLimits {
     /// Path elements that are looked up to find what all symbolic links of a torrent point to.
     static let symlinkStepCountMax = 1_000_000
 }
+
+/// Within this room they need no longer name.
+typealias Limits = MetainfoLimits

@@ -107,8 +107,10 @@ import Units
         #expect(ContentLayout(files: [huge, a], pieceLength: 32) == nil)
         #expect(ContentLayout(files: [huge], pieceLength: 1 << 28, hasGaps: true) == nil)
         #expect(ContentLayout(files: [a], pieceLength: .max) == nil)
-        let most = FileEntry(path: ["m"], length: Int64(Limits.pieceCountMax))
-        #expect(ContentLayout(files: [most], pieceLength: 1)?.pieceCount == Limits.pieceCountMax)
+        let most = FileEntry(path: ["m"], length: Int64(MetainfoLimits.pieceCountMax))
+        #expect(
+            ContentLayout(files: [most], pieceLength: 1)?.pieceCount == MetainfoLimits.pieceCountMax
+        )
         #expect(ContentLayout(files: [most, a], pieceLength: 1) == nil)
     }
 

@@ -93,8 +93,10 @@ import Units
         )
         #expect((try? MagnetLink(torrent.magnetLink.text))?.infoHash == torrent.infoHash, comment)
         let other = try? torrent.changingInfo(isPrivate: !torrent.isPrivate)
-        // Without a name the torrent is called by its info-hash.
-        #expect(other.map { $0.layout == layout } ?? true || torrent.rawName.isEmpty, comment)
+        // Without a name that is of use the torrent is called by its info-hash.
+        #expect(
+            other.map { $0.layout == layout } ?? true
+                || torrent.rawName != Array(torrent.name.utf8), comment)
         return true
     }
 

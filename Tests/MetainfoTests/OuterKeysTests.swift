@@ -88,7 +88,7 @@ import Units
         #expect(torrent.announceTiers == [["http://flat/announce"]])
         #expect(torrent.webSeeds.isEmpty)
         #expect(torrent.warnings == [.webSeedsLeftOut(1)])
-        let most = "http://a/" + String(repeating: "x", count: Limits.urlBytesMax - 9)
+        let most = "http://a/" + String(repeating: "x", count: MetainfoLimits.urlBytesMax - 9)
         #expect(try Making.read(info, ["announce": .string(most)]).announceTiers == [[most]])
         let more = try Making.read(info, ["announce": .string(most + "x")])
         #expect(more.announceTiers.isEmpty)
