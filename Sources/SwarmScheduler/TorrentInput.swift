@@ -12,7 +12,8 @@ public enum TorrentInput: Sendable {
     case turnEnded(PeerKey)
     case disconnected(PeerKey, CloseReason)
     case dialFailed(Endpoint)
-    case peersFound([Endpoint], PeerOrigins)
+    /// Somebody named peers: `from` is who, where that is another host.
+    case peersFound([Endpoint], PeerOrigins, from: Endpoint? = nil)
 
     /// What the disk says of a piece that was to be finished.
     case pieceChecked(PieceIndex, PieceCheck)
@@ -24,8 +25,12 @@ public enum TorrentInput: Sendable {
     case serveFailed(PeerKey, BlockRequest)
     /// The disk cannot take more for now, or can again.
     case diskCongested(Bool)
-    /// Writing failed for a reason that may pass, as a full disk; it is tried again by itself.
-    case diskFull
+    /// Nothing can be written for now, as when the disk is full.
+    case diskFaulted
+    /// Whether writing works again, in answer to `probeDisk`.
+    case diskProbed(works: Bool)
+    /// Pieces that were had are not: their bytes are gone or changed.
+    case piecesLost([PieceIndex])
 
     case select(Bitfield)
     case setOrder(sequential: Bool)
@@ -62,6 +67,8 @@ public enum TorrentAction: Sendable {
     case finish(PieceIndex)
     /// Forget what was written of the piece.
     case discard(PieceIndex)
+    /// Find out whether the disk can be written again, and answer with `diskProbed`.
+    case probeDisk
     /// Read the piece back and answer with `blockDigests`.
     case digestBlocks(PieceIndex)
     /// Read a block and send it, and answer with `served` or `serveFailed`.

@@ -69,7 +69,8 @@ extension TorrentMachine {
 
     /// The connection stood but is of no use.
     private mutating func dialWasted(_ endpoint: Endpoint, _ reason: CloseReason, now: Instant) {
-        peerList.dialFailed(endpoint, .handshakeFailed, now: now, using: &generator)
+        let failure: DialFailure = reason == .duplicate ? .notAttempted : .handshakeFailed
+        peerList.dialFailed(endpoint, failure, now: now, using: &generator)
         if reason == .ourselves { peerList.markOwn(endpoint) }
     }
 
@@ -129,8 +130,7 @@ extension TorrentMachine {
 
     mutating func dial(now: Instant, into actions: inout ActionBuffer<TorrentAction>) {
         let room = configuration.connectionsMax - peers.count
-        guard room > 0 else { return }
-        let budget = min(room, configuration.halfOpenMax)
+        let budget = min(max(0, room), configuration.halfOpenMax)
         for endpoint in peerList.nextDials(
             budget: budget, isSeeding: isFinished, now: now)
          {

@@ -33,7 +33,7 @@ extension TorrentMachine {
             _ = abandon(piece)
             actions.append(.discard(piece))
             consecutiveDiskFailures += 1
-            if diskRetryAt == nil, consecutiveDiskFailures >= Limits.pieceErrorsMax {
+            if !isDiskFaulted, consecutiveDiskFailures >= Limits.pieceErrorsMax {
                 fail(.disk, into: &actions)
             }
         }

@@ -33,7 +33,7 @@ extension TorrentMachine {
     mutating func fill(
         _ slot: Int, now: Instant, into actions: inout ActionBuffer<TorrentAction>
     ) {
-        guard !isDiskCongested, diskRetryAt == nil, let key = peers[slot]?.key,
+        guard !isDiskCongested, !isDiskFaulted, let key = peers[slot]?.key,
             peers[slot]?.mayBeAsked(now: now) == true,
             let room = peers[slot]?.pipeline.room, room > 0
         else { return }
@@ -133,7 +133,7 @@ extension TorrentMachine {
         peers[slot]?.downloaded += Int64(length)
         peers[slot]?.downloadRate.add(Int(length), now: now)
         downloaded += Int64(length)
-        downloadRate.add(Int(length), now: now)
+        downloadMeter.add(Int(length), now: now)
     }
 
     private mutating func receivedUnasked(

@@ -48,7 +48,7 @@ extension TorrentMachine {
         into actions: inout ActionBuffer<TorrentAction>
     ) {
         uploaded += Int64(bytes)
-        uploadRate.add(bytes, now: now)
+        uploadMeter.add(bytes, now: now)
         guard let slot = peers.slot(of: key) else { return }
         peers[slot]?.uploads.finished(bytes: bytes)
         peers[slot]?.uploaded += Int64(bytes)
@@ -57,7 +57,7 @@ extension TorrentMachine {
         serve(slot, now: now, into: &actions)
     }
 
-    /// The block cannot be read: the piece is not ours any more, and nobody may think so.
+    /// The block cannot be read back.
     mutating func serveFailed(
         _ key: PeerKey, _ request: BlockRequest, now: Instant,
         into actions: inout ActionBuffer<TorrentAction>
@@ -67,15 +67,22 @@ extension TorrentMachine {
             peers[slot]?.uploads.finished(bytes: Int(request.length))
             reject(request, slot, key, into: &actions)
         }
-        guard picker.have.contains(request.piece) else { return }
-        picker.lost(request.piece)
+        lost(request.piece, into: &actions)
+    }
+
+    /// We do not have the piece any more, and nobody may think so.
+    mutating func lost(
+        _ piece: PieceIndex, into actions: inout ActionBuffer<TorrentAction>
+    ) {
+        guard picker.have.contains(piece) else { return }
+        picker.lost(piece)
         wasFinished = isFinished
         for slot in peers.active {
             guard let peer = peers[slot] else { continue }
             if peer.connection.supportsExtensions {
-                actions.append(.send(peer.key, .dontHave(request.piece)))
+                actions.append(.send(peer.key, .dontHave(piece)))
             }
-            guard peer.pieces.contains(request.piece), picker.needs(request.piece) else { continue }
+            guard peer.pieces.contains(piece), picker.needs(piece) else { continue }
             peers[slot]?.interestingCount += 1
             updateInterest(slot, into: &actions)
         }

@@ -43,8 +43,8 @@ public struct TorrentMachine: Sendable {
     /// Payload bytes since the machine was made.
     public internal(set) var downloaded: Int64 = 0
     public internal(set) var uploaded: Int64 = 0
-    var downloadRate = RateMeter()
-    var uploadRate = RateMeter()
+    var downloadMeter = RateMeter()
+    var uploadMeter = RateMeter()
 
     /// Peers that came to owe us less than they should in this turn.
     var peersToFill: [PeerKey] = []
@@ -57,7 +57,8 @@ public struct TorrentMachine: Sendable {
     /// Pieces that passed after having failed, whose blocks are being told apart.
     var redeemed: [PieceIndex: [Endpoint?]] = [:]
     var isDiskCongested = false
-    /// Set while the disk is full: nothing is asked for until then.
+    /// Nothing can be written, so nothing is asked for.
+    public internal(set) var isDiskFaulted = false
     var diskRetryAt: Instant?
     var consecutiveDiskFailures = 0
     public internal(set) var hasFailed = false
@@ -134,8 +135,10 @@ public struct TorrentMachine: Sendable {
             counters.dialFailures += 1
             peerList.dialFailed(endpoint, .refused, now: now, using: &generator)
             dial(now: now, into: &actions)
-        case .peersFound(let endpoints, let origin):
-            for endpoint in endpoints { peerList.add(endpoint, origin: origin, now: now) }
+        case .peersFound(let endpoints, let origins, let source):
+            for endpoint in endpoints {
+                peerList.add(endpoint, origin: origins, from: source, now: now)
+            }
             dial(now: now, into: &actions)
         case .blockDigests(let piece, let digests):
             blockDigests(digests, of: piece, now: now, into: &actions)
@@ -144,8 +147,16 @@ public struct TorrentMachine: Sendable {
         case .diskCongested(let isCongested):
             isDiskCongested = isCongested
             if !isCongested { fillAllPeers(now: now, into: &actions) }
-        case .diskFull:
+        case .diskFaulted:
+            isDiskFaulted = true
             diskRetryAt = now + Limits.diskRetryInterval
+        case .diskProbed(let works):
+            isDiskFaulted = !works
+            if !works { diskRetryAt = now + Limits.diskRetryInterval }
+            fillAllPeers(now: now, into: &actions)
+        case .piecesLost(let pieces):
+            for piece in pieces { lost(piece, into: &actions) }
+            fillAllPeers(now: now, into: &actions)
         case .select(let wanted):
             select(wanted, now: now, into: &actions)
         case .setOrder(let isSequential):
@@ -202,7 +213,10 @@ public struct TorrentMachine: Sendable {
 
     mutating func tick(now: Instant, into actions: inout ActionBuffer<TorrentAction>) {
         lastTick = now
-        if let retry = diskRetryAt, now >= retry { diskRetryAt = nil }
+        if let retry = diskRetryAt, now >= retry {
+            diskRetryAt = nil
+            actions.append(.probeDisk)
+        }
         snubStalledPeers(now: now, into: &actions)
         abandonUnansweredLeaves(now: now, into: &actions)
         rechoke(now: now, into: &actions)

@@ -201,16 +201,21 @@ import Units
         check(torrent.feed(.diskCongested(false)).requests.count == 8)
     }
 
-    @Test func aFullDiskStopsAskingAndTriesAgainByItself() throws {
+    @Test func aFullDiskStopsAskingAndIsTriedAgain() throws {
         var torrent = try TorrentFixture(pieces: 1)
         let key = try torrent.connectSeed()
-        _ = torrent.feed(.diskFull)
+        _ = torrent.feed(.diskFaulted)
         for request in [0, 1, 2, 3].map({ Self.request(0, $0 * 16_384) }) {
             _ = torrent.receive(TorrentFixture.block(request), from: key)
         }
         check(torrent.feed(.pieceChecked(PieceIndex(0), .failed)).requests.isEmpty)
         #expect(!torrent.machine.hasFailed)
-        check(torrent.feed(.tick, after: .seconds(31)).requests.count == 4)
+        let probe = torrent.feed(.tick, after: .seconds(31))
+        #expect(probe.contains { if case .probeDisk = $0 { true } else { false } })
+        check(torrent.feed(.diskProbed(works: false)).requests.isEmpty)
+        #expect(torrent.machine.isDiskFaulted)
+        check(torrent.feed(.diskProbed(works: true)).requests.count == 4)
+        #expect(!torrent.machine.isDiskFaulted)
     }
 
     @Test func aHybridTorrentWhoseHashesContradictEachOtherStops() throws {

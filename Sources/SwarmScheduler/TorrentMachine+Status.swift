@@ -1,0 +1,34 @@
+import Metainfo
+public import Units
+
+// MARK: - What can be told of a torrent
+
+extension TorrentMachine {
+    public func downloadRate(now: Instant) -> ByteRate { downloadMeter.rate(now: now) }
+    public func uploadRate(now: Instant) -> ByteRate { uploadMeter.rate(now: now) }
+
+    /// Connected peers that have everything.
+    public var seedCount: Int {
+        peers.active.count { peers[$0]?.isSeed == true }
+    }
+
+    public var knownPeerCount: Int { peerList.knownCount }
+
+    /// How many connected peers have each piece; 255 stands for that many or more.
+    public var availability: [UInt8] {
+        (0..<layout.pieceCount).map {
+            UInt8(clamping: picker.availability(of: PieceIndex($0)))
+        }
+    }
+
+    /// Content bytes of the wanted pieces, and of those of them that are had.
+    public var wantedBytes: (wanted: Int64, had: Int64) {
+        var (wanted, had): (Int64, Int64) = (0, 0)
+        picker.wanted.forEach { piece in
+            let length = layout.contentLength(of: piece)
+            wanted += length
+            if picker.have.contains(piece) { had += length }
+        }
+        return (wanted, had)
+    }
+}
