@@ -1,0 +1,36 @@
+/// What can go wrong with a session or a torrent, each in one line that says so.
+public enum EngineError: Error, Hashable, Sendable, CustomStringConvertible {
+    case cannotListen(port: UInt16, reason: String)
+    case badAddress(String)
+    case duplicate(name: String)
+    /// The content to seed is not there, or not all of it.
+    case incomplete(name: String, missingPieces: Int, pieces: Int)
+    /// A file or folder; `reason` says what and why.
+    case storage(path: String, reason: String)
+    case noSpace(path: String)
+    /// The state folder or its database.
+    case state(path: String, reason: String)
+    case tracker(String)
+    case inconsistentHashes(name: String)
+    case download(url: String, reason: String)
+    case stopped
+
+    public var description: String {
+        switch self {
+        case .cannotListen(let port, let reason): "port \(port): cannot listen: \(reason)"
+        case .badAddress(let text): "\(text): not an IP address of this machine"
+        case .duplicate(let name): "\(name): already in this session"
+        case .incomplete(let name, let missing, let pieces):
+            "\(name): \(missing) of \(pieces) pieces are missing or wrong"
+        case .storage(let path, let reason): "\(path): \(reason)"
+        case .noSpace(let path):
+            "\(path): no space left on the device; free some and run the same command again"
+        case .state(let path, let reason): "\(path): \(reason)"
+        case .tracker(let text): text
+        case .inconsistentHashes(let name):
+            "\(name): its v1 and v2 hashes contradict each other; the torrent is broken"
+        case .download(let url, let reason): "\(url): \(reason)"
+        case .stopped: "the session has stopped"
+        }
+    }
+}

@@ -1,0 +1,59 @@
+import Metainfo
+import NIOCore
+import NIOPosix
+import Transport
+
+/// A BitTorrent client: one port, any number of torrents, no user interface.
+///
+/// A torrent lives on one event loop together with all its connections, so that what happens to
+/// it happens in order and without locks; the session only brings the two together.
+public actor Session {
+    public nonisolated let port: UInt16
+    nonisolated let configuration: SessionConfiguration
+    nonisolated let services: Services
+    private let loops: MultiThreadedEventLoopGroup
+    private var isStopped = false
+
+    /// Opens the port and the state folder.
+    public init(_ configuration: SessionConfiguration) async throws(EngineError) {
+        self.configuration = configuration
+        self.loops = MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.loopCount))
+        do {
+            self.services = try await Services(configuration, loops: loops)
+            self.port = try await services.listen(port: configuration.port)
+        } catch {
+            try? await loops.shutdownGracefully()
+            throw error
+        }
+    }
+
+    /// Takes part in a torrent. What is there of its content is found and checked first, which
+    /// goes on after this returns; the torrent's events tell.
+    public func add(_ request: TorrentRequest) async throws(EngineError) -> Torrent {
+        guard !isStopped else { throw .stopped }
+        let torrent = Torrent(
+            request, services: services, port: port, loop: loops.next())
+        guard services.directory.insert(torrent) else {
+            throw .duplicate(name: request.metainfo.name)
+        }
+        await torrent.start()
+        return torrent
+    }
+
+    public func remove(_ torrent: Torrent) async {
+        services.directory.remove(torrent)
+        await torrent.stop()
+    }
+
+    /// Leaves all swarms: trackers are told, state is saved, connections end. At most 5 s.
+    public func shutdown() async {
+        guard !isStopped else { return }
+        isStopped = true
+        await services.network.close()
+        await withTaskGroup(of: Void.self) { group in
+            for torrent in services.directory.all { group.addTask { await torrent.stop() } }
+        }
+        await services.shutdown()
+        try? await loops.shutdownGracefully()
+    }
+}

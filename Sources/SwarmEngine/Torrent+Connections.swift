@@ -1,0 +1,132 @@
+import Hashing
+import Metainfo
+import NIOCore
+public import PeerWire
+import SwarmScheduler
+public import Transport
+import Units
+
+// MARK: - Peers come and go
+
+extension Torrent: PeerConduitOwner {
+    public nonisolated func conduit(_ conduit: PeerConduit, received handshake: Handshake) {
+        assumeIsolated { $0.arrived(conduit, handshake) }
+    }
+
+    public nonisolated func conduit(_ conduit: PeerConduit, received messages: [PeerMessage]) {
+        assumeIsolated { $0.received(messages, from: conduit) }
+    }
+
+    public nonisolated func conduitClosed(_ conduit: PeerConduit, reason: ConduitClosure) {
+        assumeIsolated { $0.closed(conduit, reason) }
+    }
+
+    /// A peer has named this torrent, or answered when we did.
+    func arrived(_ conduit: PeerConduit, _ handshake: Handshake) {
+        guard infoHash.wireForms.contains(handshake.infoHash), machine != nil else {
+            return conduit.close()
+        }
+        arrivals[conduit.id] = conduit
+        let reply = ourHandshake(naming: handshake.infoHash)
+        conduit.accept(reply, pieceCount: metainfo.layout.pieceCount, owner: self)
+        let connection = PeerConnection(
+            endpoint: conduit.remote, isIncoming: conduit.isIncoming, peerID: handshake.peerID,
+            supportsFast: handshake.supportsFast,
+            supportsExtensions: handshake.supportsExtensions,
+            supportsV2: handshake.supportsV2 && infoHash.v2 != nil)
+        run(.connected(connection, connectionID: conduit.id))
+        conduit.flush()
+        conduit.resume()
+    }
+
+    func ourHandshake(naming infoHash: SHA1Digest) -> Handshake {
+        Handshake(
+            infoHash: infoHash, peerID: ourID, supportsExtensions: true, supportsFast: true,
+            supportsDHT: false, supportsV2: metainfo.infoHash.v2 != nil)
+    }
+
+    private func received(_ messages: [PeerMessage], from conduit: PeerConduit) {
+        guard let key = conduit.key else { return }
+        for message in messages { run(.message(key, message)) }
+        run(.turnEnded(key))
+    }
+
+    private func closed(_ conduit: PeerConduit, _ reason: ConduitClosure) {
+        arrivals[conduit.id] = nil
+        guard let key = conduit.key else {
+            if !conduit.isIncoming { run(.dialFailed(conduit.remote)) }
+            return
+        }
+        let slot = Int(key.slot)
+        guard slot < conduits.count, conduits[slot] === conduit else { return }
+        conduits[slot] = nil
+        run(.disconnected(key, CloseReason(reason)))
+    }
+
+    func dial(_ endpoint: Endpoint) {
+        let id = services.network.newID()
+        let handshake = ourHandshake(naming: infoHash.primary)
+        let pieceCount = metainfo.layout.pieceCount
+        let alternate = infoHash.wireForms.dropFirst().first
+        services.network.dial(endpoint, on: loop) { channel in
+            PeerConduit(
+                id: id, channel: channel, remote: endpoint, dialledWith: handshake,
+                alternateInfoHash: alternate, pieceCount: pieceCount, owner: self)
+        }.whenFailure { _ in
+            self.assumeIsolated { $0.run(.dialFailed(endpoint)) }
+        }
+    }
+
+    func admit(_ id: UInt64, as key: PeerKey) {
+        guard let conduit = arrivals.removeValue(forKey: id) else { return }
+        conduit.key = key
+        let slot = Int(key.slot)
+        while conduits.count <= slot { conduits.append(nil) }
+        conduits[slot] = conduit
+        if isReadingPaused { conduit.setReading(false) }
+    }
+
+    func refuse(_ id: UInt64) {
+        guard let conduit = arrivals.removeValue(forKey: id) else { return }
+        conduit.close()
+    }
+
+    func disconnect(_ key: PeerKey) {
+        guard let conduit = conduit(key) else { return }
+        conduits[Int(key.slot)] = nil
+        conduit.close()
+    }
+
+    func conduit(_ key: PeerKey) -> PeerConduit? {
+        let slot = Int(key.slot)
+        guard slot < conduits.count, let conduit = conduits[slot], conduit.key == key else {
+            return nil
+        }
+        return conduit
+    }
+}
+
+extension PeerConduit {
+    /// What the torrent's machine knows the connection by.
+    var key: PeerKey? {
+        get {
+            guard tag != .max else { return nil }
+            return PeerKey(
+                slot: UInt32(truncatingIfNeeded: tag >> 32),
+                generation: UInt32(truncatingIfNeeded: tag))
+        }
+        set {
+            tag = newValue.map { UInt64($0.slot) << 32 | UInt64($0.generation) } ?? .max
+        }
+    }
+}
+
+extension CloseReason {
+    init(_ closure: ConduitClosure) {
+        switch closure {
+        case .wire(let error): self = .protocolError(error)
+        case .lost: self = .closedByPeer
+        case .ours: self = .shutdown
+        }
+    }
+}

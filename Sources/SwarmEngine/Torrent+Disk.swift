@@ -1,0 +1,330 @@
+import Hashing
+import Logging
+import Metainfo
+import NIOCore
+import PeerWire
+import Storage
+import SwarmScheduler
+import Transport
+import Units
+
+extension Torrent {
+    /// Runs `body` on the torrent's loop, from a thread of the disk.
+    nonisolated func onLoop(_ body: @escaping @Sendable (isolated Torrent) -> Void) {
+        loop.execute { self.assumeIsolated { body($0) } }
+    }
+}
+
+// MARK: - Opening and closing
+
+extension Torrent {
+    /// Finds out what is there of the content, then takes part.
+    func start() {
+        isOpening = services.startup.run(.sync) { self.open() }
+        if !isOpening { fail(.stopped) }
+    }
+
+    /// On a thread of the disk, since it asks the session store.
+    private nonisolated func open() {
+        do throws(EngineError) {
+            var options = TorrentOpening.Options(folder: request.directory)
+            options.record = try services.record(request)
+            options.wanted = request.selectedFiles
+            options.createsFolder = request.mode == .fetch
+            options.content = request.contentIsFresh ? .hashedJustNow : .asRecorded
+            let opening = TorrentOpening.open(
+                metainfo, options, resources: services.resources(for: request.directory),
+                progress: { progress in self.onLoop { $0.checking(progress) } },
+                events: { event in self.onLoop { $0.happened(event) } },
+                completion: { result in self.onLoop { $0.opened(result) } })
+            onLoop { $0.keep(opening) }
+        } catch {
+            onLoop { $0.failedToOpen(error) }
+        }
+    }
+
+    private func keep(_ opening: TorrentOpening) {
+        guard isOpening else { return }
+        self.opening = opening
+        if isStopping { opening.cancel() }
+    }
+
+    private func failedToOpen(_ error: EngineError) {
+        isOpening = false
+        if isStopping { finishStopping() } else { fail(error) }
+    }
+
+    private func checking(_ progress: ContentChecker.Progress) {
+        let unit = Int64(metainfo.layout.pieceLength)
+        let total = min(Int64(progress.totalPieces) * unit, metainfo.layout.totalLength)
+        rehashedBytes = min(Int64(progress.checkedPieces) * unit, total)
+        state = .checking(done: rehashedBytes, total: total)
+    }
+
+    private func opened(_ result: Result<TorrentStorage, OpeningError>) {
+        opening = nil
+        switch result {
+        case .failure(.cancelled): failedToOpen(.stopped)
+        case .failure(.inconsistent): failedToOpen(.inconsistentHashes(name: name))
+        case .failure(.storage(let error)): failedToOpen(EngineError(error))
+        case .failure(.store(let error)):
+            let path = services.configuration.stateDirectory ?? ""
+            failedToOpen(.state(path: path, reason: "\(error)"))
+        case .success(let storage):
+            isOpening = false
+            self.storage = storage
+            guard !isStopping else { return closeStorage() }
+            begin(with: storage)
+        }
+    }
+
+    private func begin(with storage: TorrentStorage) {
+        let (had, wanted) = (storage.had, storage.files.wantedPieces)
+        let missing = wanted.setCount(without: had)
+        guard request.mode == .fetch || missing == 0 else {
+            fail(.incomplete(name: name, missingPieces: missing, pieces: wanted.setCount))
+            return closeStorage()
+        }
+        let machine = TorrentMachine(
+            metainfo: metainfo, have: had, wanted: wanted, configuration: machineConfiguration,
+            seed: services.makeSeed())
+        state = machine.isFinished ? .seeding : .downloading
+        self.machine = machine
+        startedComplete = machine.isFinished
+        let done = machine.wantedBytes.had
+        eventSink.yield(.resumed(bytesDone: done, rehashedBytes: rehashedBytes))
+        startTrackers()
+        run(.peersFound(request.peers, .explicit))
+        if startedComplete { eventSink.yield(.completed) }
+    }
+
+    private var machineConfiguration: TorrentMachine.Configuration {
+        let session = services.configuration
+        var configuration = TorrentMachine.Configuration(ourID: ourID)
+        configuration.listenPort = listenPort
+        configuration.clientName = session.clientName
+        configuration.connectionsMax = session.maxPeers
+        configuration.uploadSlots = session.uploadSlots
+        configuration.uploadLimit = lower(request.uploadLimit, session.uploadLimit)
+        configuration.downloadLimit = lower(request.downloadLimit, session.downloadLimit)
+        configuration.isSequential = request.isSequential
+        return configuration
+    }
+
+    private func lower(_ a: ByteRate?, _ b: ByteRate?) -> ByteRate? {
+        [a, b].compactMap(\.self).min()
+    }
+
+    /// Lets go of the content once everything verified is recorded.
+    func closeStorage() {
+        guard let storage else { return finishStopping() }
+        self.storage = nil
+        storage.close { _ in self.onLoop { $0.finishStopping() } }
+    }
+}
+
+// MARK: - The way of blocks
+
+extension Torrent {
+    func write(_ bytes: ByteBuffer, to piece: PieceIndex, begin: UInt32) {
+        guard let storage else { return }
+        _ = bytes.withUnsafeReadableBytes { storage.write(piece, begin: begin, bytes: $0) }
+        if storage.isCongested, !isReadingPaused { pauseReading(true) }
+    }
+
+    /// While the disk is behind, peers are not read from: TCP makes them wait.
+    private func pauseReading(_ isPaused: Bool) {
+        isReadingPaused = isPaused
+        for conduit in conduits { conduit?.setReading(!isPaused) }
+        run(.diskCongested(isPaused))
+    }
+
+    func finish(_ piece: PieceIndex) {
+        storage?.finish(piece) { outcome in
+            self.onLoop { $0.finished(piece, outcome) }
+        }
+    }
+
+    private func finished(_ piece: PieceIndex, _ outcome: PieceOutcome) {
+        switch outcome {
+        case .verdict(.verified): run(.pieceChecked(piece, .verified))
+        case .verdict(.mismatch(let leaves)):
+            eventSink.yield(.hashFailed(piece))
+            run(.pieceChecked(piece, .mismatch(leaves: leaves)))
+        case .verdict(.inconsistent): run(.pieceChecked(piece, .inconsistent))
+        case .verdict(.unverifiable): run(.pieceChecked(piece, .failed))
+        case .failed(let error):
+            lastDiskError = EngineError(error)
+            run(.pieceChecked(piece, .failed))
+        }
+    }
+
+    func discard(_ piece: PieceIndex) { storage?.discard(piece) }
+
+    func digestBlocks(of piece: PieceIndex) {
+        storage?.blockDigests(of: piece) { result in
+            // Bytes that cannot be read back cannot be told apart either.
+            let digests = (try? result.get()) ?? []
+            self.onLoop { $0.run(.blockDigests(piece, digests)) }
+        }
+    }
+
+    func probeDisk() {
+        storage?.probe { error in
+            self.onLoop { torrent in
+                if error == nil {
+                    torrent.state = .downloading
+                    torrent.eventSink.yield(.diskRelieved)
+                }
+                torrent.run(.diskProbed(works: error == nil))
+            }
+        }
+    }
+
+    func completed(_ piece: PieceIndex) { eventSink.yield(.pieceCompleted(piece)) }
+
+    /// What the disk has to say by itself.
+    private func happened(_ event: TorrentStorage.Event) {
+        switch event {
+        case .relieved:
+            if isReadingPaused { pauseReading(false) }
+        case .fault(let error):
+            let fault = EngineError(error)
+            lastDiskError = fault
+            state = .diskFull
+            log.error("cannot write", metadata: ["error": "\(fault)"])
+            eventSink.yield(.diskFull(fault))
+            run(.diskFaulted)
+        case .completed:
+            guard !startedComplete else { return }
+            eventSink.yield(.completed)
+        case .piecesLost(let pieces):
+            run(.piecesLost(pieces))
+        case .notRecorded(let error):
+            log.error("progress not recorded", metadata: ["error": "\(error)"])
+        case .fileCompleted:
+            break
+        }
+    }
+}
+
+// MARK: - Serving
+
+extension Torrent {
+    func submitUploads() {
+        guard !uploads.batches.isEmpty, let storage else { return }
+        for batch in uploads.take() {
+            let buffer = uploadBuffers.popLast() ?? ByteBuffer()
+            let isQueued = storage.resources.pool.run(.read(key: Int(batch.key.slot))) {
+                let (bytes, failed) = Self.read(batch, into: buffer, from: storage)
+                self.onLoop { $0.sendBlocks(batch, bytes, failed: failed) }
+            }
+            if !isQueued { onLoop { $0.sendBlocks(batch, buffer, failed: batch.requests) } }
+        }
+    }
+
+    /// The blocks as they go over the wire, and the requests that could not be read.
+    private static func read(
+        _ batch: UploadBatches.Batch, into buffer: ByteBuffer, from storage: TorrentStorage
+    ) -> (ByteBuffer, failed: [BlockRequest]) {
+        var buffer = buffer
+        var failed: [BlockRequest] = []
+        let headers = batch.requests.count * PeerMessage.pieceHeaderByteCount
+        buffer.reserveCapacity(batch.bytes + headers)
+        for request in batch.requests {
+            let start = buffer.writerIndex
+            PeerMessage.encodePieceHeader(
+                piece: request.piece, begin: request.begin, length: request.length,
+                into: &buffer)
+            let length = Int(request.length)
+            do {
+                try buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: length) { space in
+                    try storage.read(
+                        request.piece, begin: request.begin,
+                        into: UnsafeMutableRawBufferPointer(rebasing: space[..<length]))
+                    return length
+                }
+            } catch {
+                buffer.moveWriterIndex(to: start)
+                failed.append(request)
+            }
+        }
+        return (buffer, failed)
+    }
+
+    private func sendBlocks(
+        _ batch: UploadBatches.Batch, _ buffer: ByteBuffer, failed: [BlockRequest]
+    ) {
+        for request in failed { run(.serveFailed(batch.key, request)) }
+        let bytes = batch.bytes - failed.reduce(0) { $0 + Int($1.length) }
+        guard bytes > 0, let conduit = conduit(batch.key) else { return recycle(buffer) }
+        let sent = loop.makePromise(of: Void.self)
+        sent.futureResult.assumeIsolated().whenComplete { result in
+            let wasSent = if case .success = result { true } else { false }
+            self.assumeIsolated { torrent in
+                torrent.recycle(buffer)
+                if wasSent { torrent.run(.served(batch.key, bytes: bytes)) }
+            }
+        }
+        conduit.sendBlocks(buffer, promise: sent)
+    }
+
+    /// Large buffers are kept: each new one costs the kernel a page fault for every 4 KiB.
+    private func recycle(_ buffer: ByteBuffer) {
+        guard uploadBuffers.count < Limits.uploadBuffersKept else { return }
+        var buffer = buffer
+        buffer.clear()
+        uploadBuffers.append(buffer)
+    }
+
+    /// Answers a request for hashes, from the torrent itself or from the content (BEP 52).
+    func serveHashes(_ request: HashRequest, to key: PeerKey) {
+        guard let answer = HashAnswer(request, metainfo), let storage,
+            answer.piecesRead.allSatisfy({ storage.had.contains(PieceIndex($0)) })
+        else { return send(.hashReject(request), to: key) }
+        let isQueued = storage.resources.pool.run(.read(key: Int(key.slot))) {
+            let hashes = try? answer.hashes { leaf throws(StorageError) in
+                try storage.leafHash(leaf, of: answer.file)
+            }
+            self.onLoop { torrent in
+                torrent.send(hashes.map { .hashes(request, $0) } ?? .hashReject(request), to: key)
+                torrent.flushConduits()
+            }
+        }
+        if !isQueued { send(.hashReject(request), to: key) }
+    }
+}
+
+extension TorrentStorage {
+    /// The SHA-256 of a block of a file, by its number in the file.
+    func leafHash(_ leaf: Int, of file: FileIndex) throws(StorageError) -> SHA256Digest {
+        let layout = metainfo.layout
+        let blocksPerPiece = Int(layout.pieceLength / blockLength)
+        let piece = PieceIndex(layout.pieces(of: file).lowerBound + leaf / blocksPerPiece)
+        let begin = UInt32(leaf % blocksPerPiece) * blockLength
+        let inFile = layout.files[file.position].length - Int64(leaf) * Int64(blockLength)
+        let length = Int(min(Int64(blockLength), inFile))
+        var result = Result<SHA256Digest, StorageError>.success(.zero)
+        withUnsafeTemporaryAllocation(byteCount: length, alignment: 16) { bytes in
+            do throws(StorageError) {
+                try self.read(piece, begin: begin, into: bytes)
+                result = .success(SHA256Digest.hash(UnsafeRawBufferPointer(bytes)))
+            } catch {
+                result = .failure(error)
+            }
+        }
+        return try result.get()
+    }
+}
+
+extension EngineError {
+    init(_ error: StorageError) {
+        switch error.kind {
+        case .noSpace: self = .noSpace(path: error.path)
+        default:
+            // Its description is "PATH: REASON".
+            let reason = "\(error)".dropFirst(error.path.count + 2)
+            self = .storage(path: error.path, reason: String(reason))
+        }
+    }
+}

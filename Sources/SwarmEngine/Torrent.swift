@@ -1,0 +1,171 @@
+import Discovery
+public import Hashing
+import Logging
+public import Metainfo
+import NIOCore
+import PeerWire
+import Storage
+import SwarmScheduler
+import Transport
+import Units
+
+/// A torrent of a session: carries out what its machine decides.
+///
+/// The actor runs on the event loop of its connections, so a connection's handler calls it
+/// without a hop, and nothing here needs a lock. Each thing that happens is one call of `run`.
+public actor Torrent {
+    public nonisolated let metainfo: Metainfo
+    public nonisolated var infoHash: InfoHash { metainfo.infoHash }
+    public nonisolated var name: String { metainfo.name }
+    /// What happens, for one listener.
+    public nonisolated let events: AsyncStream<TorrentEvent>
+    nonisolated let loop: any EventLoop
+    public nonisolated var unownedExecutor: UnownedSerialExecutor {
+        loop.executor.asUnownedSerialExecutor()
+    }
+
+    let eventSink: AsyncStream<TorrentEvent>.Continuation
+    let services: Services
+    let request: TorrentRequest
+    let ourID: PeerID
+    let listenPort: UInt16
+    let log: Logger
+
+    /// What is there of the content is being found out.
+    var isOpening = false
+    var opening: TorrentOpening?
+    var storage: TorrentStorage?
+    var machine: TorrentMachine?
+    var trackers: TrackerDriver?
+    var state = TorrentStatus.State.checking(done: 0, total: 0)
+    var startedComplete = false
+    var lastTransfer: LastTransfer
+    var rehashedBytes: Int64 = 0
+    var lastDiskError: EngineError?
+    var isReadingPaused = false
+
+    /// What the machine wants done. While it is being carried out, what follows from that is
+    /// appended, so that all of it happens in one turn.
+    var actions = ActionBuffer<TorrentAction>()
+    private var isCarryingOut = false
+    /// Connections by the slot of their key, and those whose handshake the machine has not seen.
+    var conduits: [PeerConduit?] = []
+    var arrivals: [UInt64: PeerConduit] = [:]
+    /// Connections that were written to in this turn.
+    private var conduitsToFlush: [PeerConduit] = []
+    var uploads = UploadBatches()
+    var uploadBuffers: [ByteBuffer] = []
+    private var timer: NIOScheduledCallback?
+    private var timerAt: Instant?
+
+    var isStopping = false
+    private var isFinishedStopping = false
+    private var stopWaiters: [CheckedContinuation<Void, Never>] = []
+
+    init(
+        _ request: TorrentRequest, services: Services, port: UInt16, loop: any EventLoop
+    ) {
+        self.metainfo = request.metainfo
+        self.request = request
+        self.services = services
+        self.listenPort = port
+        self.loop = loop
+        self.ourID = services.makePeerID()
+        self.lastTransfer = LastTransfer(contentLength: request.metainfo.layout.contentLength)
+        var log = services.configuration.logger
+        log[metadataKey: "torrent"] = "\(request.metainfo.infoHash)"
+        self.log = log
+        (self.events, self.eventSink) = AsyncStream.makeStream(
+            bufferingPolicy: .bufferingNewest(Limits.eventsMax))
+    }
+
+    // MARK: Turns
+
+    /// Tells the machine what happened and does what it wants.
+    func run(_ input: TorrentInput) {
+        guard machine != nil else { return }
+        machine?.handle(input, now: MonotonicClock.now, into: &actions)
+        guard !isCarryingOut else { return }
+        isCarryingOut = true
+        var position = 0
+        while position < actions.count {
+            perform(actions[position])
+            position += 1
+        }
+        actions.removeAll()
+        isCarryingOut = false
+        submitUploads()
+        flushConduits()
+        rearm()
+    }
+
+    func flushConduits() {
+        for conduit in conduitsToFlush { conduit.flush() }
+        conduitsToFlush.removeAll(keepingCapacity: true)
+    }
+
+    func send(_ message: PeerMessage, to key: PeerKey) {
+        guard let conduit = conduit(key) else { return }
+        conduit.send(message)
+        if conduit.markForFlush() { conduitsToFlush.append(conduit) }
+    }
+
+    private func rearm() {
+        guard let (deadline, _) = machine?.nextDeadline() else { return }
+        if let timerAt, timerAt <= deadline { return }
+        timer?.cancel()
+        timerAt = deadline
+        timer = try? loop.scheduleCallback(
+            at: NIODeadline(deadline), handler: TorrentTimer(torrent: self))
+    }
+
+    func timerFired() {
+        timer = nil
+        timerAt = nil
+        run(.tick)
+    }
+
+    // MARK: Stopping
+
+    /// Leaves the swarm: trackers are told, connections end, what is verified is recorded.
+    func stop() async {
+        guard !isFinishedStopping else { return }
+        if !isStopping { beginStopping() }
+        await withCheckedContinuation { stopWaiters.append($0) }
+    }
+
+    private func beginStopping() {
+        isStopping = true
+        timer?.cancel()
+        if let machine { lastTransfer = LastTransfer(machine) }
+        machine = nil
+        for conduit in conduits { conduit?.close() }
+        for conduit in arrivals.values { conduit.close() }
+        conduits = []
+        arrivals = [:]
+        opening?.cancel()
+        let trackers = trackers
+        Task {
+            await trackers?.stop()
+            if !isOpening { closeStorage() }
+        }
+    }
+
+    func finishStopping() {
+        guard isStopping, !isFinishedStopping else { return }
+        isFinishedStopping = true
+        if case .failed = state {} else { state = .stopped }
+        eventSink.finish()
+        for waiter in stopWaiters { waiter.resume() }
+        stopWaiters = []
+    }
+}
+
+/// Calls the torrent when its machine wants to be called.
+private struct TorrentTimer: NIOScheduledCallbackHandler, Sendable {
+    let torrent: Torrent
+
+    func handleScheduledCallback(eventLoop: some EventLoop) {
+        torrent.assumeIsolated { $0.timerFired() }
+    }
+}

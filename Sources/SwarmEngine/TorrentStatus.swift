@@ -1,0 +1,67 @@
+public import Hashing
+public import SwarmScheduler
+public import Units
+
+/// What a torrent is doing at one moment.
+public struct TorrentStatus: Sendable {
+    public enum State: Hashable, Sendable {
+        /// Content that was there before is being hashed.
+        case checking(done: Int64, total: Int64)
+        case downloading
+        /// Everything wanted is there.
+        case seeding
+        /// Nothing can be written for now; it goes on by itself.
+        case diskFull
+        case failed(EngineError)
+        case stopped
+    }
+
+    public var infoHash: InfoHash
+    public var name: String
+    public var state: State
+    public var have: Bitfield
+    /// How many connected peers have each piece, capped at 255.
+    public var availability: [UInt8]
+    /// Content bytes that were asked for, and those of them that are there.
+    public var bytesWanted: Int64
+    public var bytesDone: Int64
+    /// Payload bytes since the torrent was added to this session.
+    public var downloaded: Int64
+    public var uploaded: Int64
+    public var downloadRate: ByteRate
+    public var uploadRate: ByteRate
+    public var peersConnected: Int
+    public var seedsConnected: Int
+    public var peersKnown: Int
+    /// Bytes that were hashed again at the start because they were not known to be safe.
+    public var rehashedBytes: Int64
+    public var counters: TorrentCounters
+
+    /// The time that is left at the present rate; nil if that is never.
+    public var timeLeft: Interval? { downloadRate.time(for: bytesWanted - bytesDone) }
+
+    /// Payload given for each byte taken, or for each byte of content where none was taken.
+    public var ratio: Double {
+        let base = downloaded > 0 ? downloaded : bytesDone
+        return base > 0 ? Double(uploaded) / Double(base) : 0
+    }
+
+    public var isFinished: Bool { bytesDone >= bytesWanted }
+}
+
+/// What happened to a torrent that its owner may want to say.
+public enum TorrentEvent: Sendable {
+    /// The start is over: so much was there, of which so much had to be hashed again.
+    case resumed(bytesDone: Int64, rehashedBytes: Int64)
+    case pieceCompleted(PieceIndex)
+    /// Everything wanted is there, synced and under its final name.
+    case completed
+    case trackerWarning(url: String, text: String)
+    case trackerFailed(url: String, EngineError)
+    case peerBanned(Endpoint, BanReason)
+    case hashFailed(PieceIndex)
+    /// The disk is full; or it has room again.
+    case diskFull(EngineError)
+    case diskRelieved
+    case failed(EngineError)
+}
