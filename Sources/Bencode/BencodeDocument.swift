@@ -5,8 +5,8 @@ public struct BencodeDocument: Sendable {
 
     /// How much of what an encoder must do the bytes have to show.
     ///
-    /// Both forms hold whatever the entry point: lengths without leading zeros, integers of 64 bits,
-    /// keys that are strings, a value for each key, nothing after the value.
+    /// Both forms hold whatever the entry point: lengths without leading zeros, integers of 64
+    /// bits, keys that are strings, a value for each key, nothing after the value.
     public enum Strictness: Sendable {
         /// Keys ascend and are unique, integers have no leading zeros and `-0` is none: a value
         /// has one encoding only. BEP 52 asks for this of info dictionaries.

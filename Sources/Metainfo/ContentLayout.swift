@@ -17,12 +17,15 @@ public struct ContentLayout: Hashable, Sendable {
     public let contentLength: Int64
     /// Whether each file begins with a piece, with gaps before: v2 torrents.
     public let hasGaps: Bool
-    /// Where each file begins, and how many bytes of content there are before it.
-    private let starts: [Start]
+    /// What of each file is looked up for each block, apart from what is only for disk.
+    private let extents: [Extent]
 
-    private struct Start: Hashable {
+    private struct Extent: Hashable {
         let offset: Int64
+        let end: Int64
+        /// Bytes of content in the files before.
         let contentBefore: Int64
+        let isPad: Bool
     }
 
     /// Lays `files` out one after the other. `nil` if a length is below 0, their sum overflows,
@@ -42,8 +45,8 @@ public struct ContentLayout: Hashable, Sendable {
             throw .pieceLengthOutOfRange(unit, 1...Limits.pieceLengthMax)
         }
         var files = entries
-        var starts: [Start] = []
-        starts.reserveCapacity(files.count)
+        var extents: [Extent] = []
+        extents.reserveCapacity(files.count)
         var end: Int64 = 0
         var content: Int64 = 0
         for index in files.indices {
@@ -53,16 +56,19 @@ public struct ContentLayout: Hashable, Sendable {
                 end = try sum(end, unit - end % unit)
             }
             files[index].offset = end
-            starts.append(Start(offset: end, contentBefore: content))
+            let begin = end
+            let isPad = files[index].isPad
             end = try sum(end, length)
-            if !files[index].isPad { content += length }
+            extents.append(
+                Extent(offset: begin, end: end, contentBefore: content, isPad: isPad))
+            if !isPad { content += length }
         }
         let pieceCount = end / unit + (end % unit > 0 ? 1 : 0)
         guard pieceCount <= Limits.pieceCountMax else {
             throw .tooManyPieces(pieceCount, max: Limits.pieceCountMax)
         }
         self.files = files
-        self.starts = starts
+        self.extents = extents
         self.pieceLength = pieceLength
         self.pieceCount = Int(pieceCount)
         self.totalLength = end
@@ -145,24 +151,22 @@ extension ContentLayout {
         guard address < end else { return }
         var position = position(of: address)
         while address < end {
-            let file = files[position]
-            let next = position + 1 < starts.count ? starts[position + 1].offset : totalLength
-            let index = FileIndex(position)
-            let endOfFile = file.offset + file.length
-            if address < endOfFile {
-                let length = min(end, endOfFile) - address
+            let extent = extents[position]
+            let next = position + 1 < extents.count ? extents[position + 1].offset : totalLength
+            let contentEnd = min(end, extent.end)
+            if address < contentEnd {
                 try body(
                     FileSegment(
-                        file: index, offset: address - file.offset, length: length,
-                        isPad: file.isPad))
-                address += length
+                        file: FileIndex(position), offset: address - extent.offset,
+                        length: contentEnd - address, isPad: extent.isPad))
+                address = contentEnd
             }
             let gapEnd = min(end, next)
             if address < gapEnd {
                 try body(
                     FileSegment(
-                        file: index, offset: address - file.offset, length: gapEnd - address,
-                        isPad: true))
+                        file: FileIndex(position), offset: address - extent.offset,
+                        length: gapEnd - address, isPad: true))
                 address = gapEnd
             }
             position += 1
@@ -173,24 +177,20 @@ extension ContentLayout {
     /// that there is one, and it is not empty.
     private func position(of address: Int64) -> Int {
         var low = 0
-        var high = starts.count
+        var high = extents.count
         while high - low > 1 {
             let middle = low + (high - low) / 2
-            if starts[middle].offset <= address { low = middle } else { high = middle }
+            if extents[middle].offset <= address { low = middle } else { high = middle }
         }
         return low
     }
 
-    private func endOfFile(at address: Int64) -> Int64 {
-        let file = files[position(of: address)]
-        return file.offset + file.length
-    }
+    private func endOfFile(at address: Int64) -> Int64 { extents[position(of: address)].end }
 
     private func contentLength(before address: Int64) -> Int64 {
         guard address < totalLength else { return contentLength }
-        let position = position(of: address)
-        let file = files[position]
-        let within = file.isPad ? 0 : min(address - file.offset, file.length)
-        return starts[position].contentBefore + within
+        let extent = extents[position(of: address)]
+        let within = extent.isPad ? 0 : min(address, extent.end) - extent.offset
+        return extent.contentBefore + within
     }
 }

@@ -8,9 +8,9 @@ import Units
 /// to hash. Then it takes the hashes and makes the torrent.
 ///
 /// Files are ordered by their paths, element by element, as the bytes of the elements compare: the
-/// order of a `file tree` (BEP 52), whatever the version, so that it does not depend on how a folder
-/// happened to be read. A hybrid torrent of more than one file has a pad file behind each file that
-/// does not end with a piece, the last one too (BEP 47, and as libtorrent does).
+/// order of a `file tree` (BEP 52), whatever the version, so that it does not depend on how a
+/// folder happened to be read. A hybrid torrent of more than one file has a pad file behind each
+/// file that does not end with a piece, the last one too (BEP 47, and as libtorrent does).
 public struct MetainfoBuilder: Sendable {
     public struct File: Hashable, Sendable {
         /// Below the torrent's name; of a torrent that is one file it is not looked at.

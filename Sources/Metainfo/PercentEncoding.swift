@@ -29,8 +29,8 @@ enum PercentEncoding {
         }
     }
 
-    /// The bytes that `text` stands for. A percent sign that two digits do not follow is itself, and
-    /// a `+` is a space if it is one in a form.
+    /// The bytes that `text` stands for. A percent sign that two digits do not follow is itself,
+    /// and a `+` is a space if it is one in a form.
     static func decoded(_ text: some Sequence<UInt8>, plusIsSpace: Bool) -> [UInt8] {
         let bytes = Array(text)
         var result: [UInt8] = []

@@ -1,7 +1,7 @@
 /// Finds what the symbolic links of a torrent point to (BEP 47).
 ///
-/// A link is kept if it leads, by way of other links or not, to a file or folder of the same torrent
-/// that it is not itself in; and it is then a link to that. All others become empty files.
+/// A link is kept if it leads, by way of other links or not, to a file or folder of the same
+/// torrent that it is not itself in; and it is then a link to that. All others become empty files.
 struct SymlinkTable {
     private struct Place: Hashable {
         let folder: Int

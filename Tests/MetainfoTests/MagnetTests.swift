@@ -62,6 +62,7 @@ import Units
 
     @Test("M19 links without an info-hash, or with one that is none, are refused")
     func m19() {
+        let otherHex64 = Self.hex2 + Self.hex64.prefix(24)
         for (text, error) in [
             ("", MagnetError.notMagnet), ("http://a/", .notMagnet), ("magnet:", .notMagnet),
             ("magnet:?", .infoHashMissing), ("magnet:?dn=x", .infoHashMissing),
@@ -86,7 +87,7 @@ import Units
             ),
             ("\(plain)&xt=urn:btih:\(Self.hex2)", .infoHashTwice),
             (
-                "magnet:?xt=urn:btmh:1220\(Self.hex64)&xt=urn:btmh:1220\(Self.hex2)\(Self.hex64.prefix(24))",
+                "magnet:?xt=urn:btmh:1220\(Self.hex64)&xt=urn:btmh:1220\(otherHex64)",
                 .infoHashTwice
             ),
         ] {
