@@ -46,6 +46,8 @@ enum Limits {
     static let resolvingNamesMax = 1024
     /// Addresses taken of one name.
     static let addressesPerNameMax = 16
+    /// The wait for a UDP tracker's answer from one address: for two datagrams of ours.
+    static let udpAnswerTimeMax = Interval.seconds(30)
     /// Addresses of a UDP tracker that one request tries, one after the other.
     static let udpAddressesMax = 2
 

@@ -39,7 +39,7 @@ public actor TrackerClient {
     nonisolated let http: HTTPTrackerClient
     nonisolated let udp: [UDPTrackerClient]
     private var gate: AnnounceGate
-    private var admitted = ActionBuffer<Ticket>()
+    private var gateActions = ActionBuffer<AnnounceGate.Action>()
     private var turns: [Ticket: CheckedContinuation<Void, any Error>] = [:]
     private var lastTicket: UInt64 = 0
     private var gateTimer: Task<Void, Never>?
@@ -74,7 +74,7 @@ public actor TrackerClient {
     public func shutdown() async {
         gateTimer?.cancel()
         for (ticket, turn) in turns {
-            gate.remove(ticket)
+            gate.end(ticket, .withdrawn, now: .current)
             turn.resume(throwing: TrackerError.cancelled)
         }
         turns = [:]
@@ -119,11 +119,15 @@ public actor TrackerClient {
         } catch {
             throw .cancelled
         }
-        defer {
-            gate.remove(ticket)
-            admit()
-        }
-        return try await withTimeMax(Limits.requestTimeMax, body).get()
+        let result = await withTimeMax(Limits.requestTimeMax, body)
+        let ending: AnnounceGate.Ending =
+            switch result {
+            case .success: .answered
+            case .failure(let error): error.ending
+            }
+        gate.end(ticket, ending, now: .current)
+        admit()
+        return try result.get()
     }
 
     private func waitForTurn(
@@ -135,7 +139,7 @@ public actor TrackerClient {
                 guard !Task.isCancelled else {
                     return turn.resume(throwing: TrackerError.cancelled)
                 }
-                guard gate.enqueue(ticket, to: tracker, priority) else {
+                guard gate.enqueue(ticket, to: tracker, priority, now: .current) else {
                     let limit = gate.waitingCount
                     return turn.resume(throwing: TrackerError.tooManyRequests(limit: limit))
                 }
@@ -149,17 +153,21 @@ public actor TrackerClient {
 
     private func withdraw(_ ticket: Ticket) {
         guard let turn = turns.removeValue(forKey: ticket) else { return }
-        gate.remove(ticket)
+        gate.end(ticket, .withdrawn, now: .current)
         turn.resume(throwing: TrackerError.cancelled)
         admit()
     }
 
     private func admit() {
-        gate.admit(now: .current, into: &admitted)
-        for index in 0..<admitted.count {
-            turns.removeValue(forKey: admitted[index])?.resume()
+        gate.admit(now: .current, into: &gateActions)
+        for index in 0..<gateActions.count {
+            switch gateActions[index] {
+            case .begin(let ticket): turns.removeValue(forKey: ticket)?.resume()
+            case .avoid(let ticket):
+                turns.removeValue(forKey: ticket)?.resume(throwing: TrackerError.avoided)
+            }
         }
-        admitted.removeAll()
+        gateActions.removeAll()
         gateTimer?.cancel()
         gateTimer = nil
         guard let (at, _) = gate.nextDeadline() else { return }

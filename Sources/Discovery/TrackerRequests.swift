@@ -200,7 +200,7 @@ extension TrackerClient {
             throw .unreachable("no socket of the tracker's address family")
         }
         let addresses = path.addresses.prefix(Limits.udpAddressesMax)
-        let timeMax = Limits.requestTimeMax / Int64(max(1, addresses.count))
+        let timeMax = Limits.udpAnswerTimeMax
         for address in addresses.dropLast() {
             do {
                 return try await ask(client, address, timeMax)

@@ -6,6 +6,10 @@ public import Units
 /// starts, or when a tracker with all of them comes back. At most so many requests are under way
 /// in all and to one tracker, and so many begin a second. Trackers take turns, so that one that
 /// is slow holds up only its own.
+///
+/// A tracker that has left several requests in a row unanswered is avoided for a minute: what
+/// waits for it ends at once, so that its torrents go on to their next trackers instead of
+/// standing in line for a dead one. Then one request tries it again.
 public struct AnnounceGate: Sendable {
     /// Names a request; chosen by the caller, never used twice.
     public struct Ticket: Hashable, Sendable {
@@ -19,6 +23,22 @@ public struct AnnounceGate: Sendable {
         /// Events, and what a user asked for.
         case event
         case regular
+    }
+
+    public enum Action: Hashable, Sendable {
+        /// The request may begin. It is under way until `end` is called.
+        case begin(Ticket)
+        /// The request is over before it began: its tracker is silent.
+        case avoid(Ticket)
+    }
+
+    public enum Ending: Hashable, Sendable {
+        /// The tracker answered, in whatever words.
+        case answered
+        /// It was not reached, or did not answer in time.
+        case silent
+        /// The request was withdrawn, which says nothing about the tracker.
+        case withdrawn
     }
 
     public enum Reason: Hashable, Sendable { case rate }
@@ -52,6 +72,12 @@ public struct AnnounceGate: Sendable {
         var waitingCount = 0
         var runningCount = 0
         var isInTurn = false
+        /// Requests in a row that the tracker did not answer.
+        var silenceCount = 0
+        var avoidedUntil = Instant.distantPast
+
+        var isIdle: Bool { waitingCount == 0 && runningCount == 0 && !isInTurn }
+        var isSilent: Bool { silenceCount >= Limits.silencesMax }
     }
 
     private enum State: Sendable { case waiting, running }
@@ -62,6 +88,8 @@ public struct AnnounceGate: Sendable {
     /// Trackers that have something waiting and may have more under way.
     private var turns = Queue<String>()
     private var runningCount = 0
+    /// Requests that are over before they began, until `admit` tells.
+    private var avoided: [Ticket] = []
     /// When the next request may begin if starts are evenly spaced; it may lag behind now by a
     /// second's worth, which may then begin at once.
     private var nextStart = Instant.distantPast
@@ -73,13 +101,18 @@ public struct AnnounceGate: Sendable {
     /// The number of requests that wait.
     public var waitingCount: Int { tickets.count - runningCount }
 
-    /// Queues a request to `tracker`. False if too many wait already.
-    public mutating func enqueue(_ ticket: Ticket, to tracker: String, _ priority: Priority) -> Bool
-    {
+    /// Queues a request to `tracker`; `admit` then says when it begins. False if too many wait.
+    public mutating func enqueue(
+        _ ticket: Ticket, to tracker: String, _ priority: Priority, now: Instant
+    ) -> Bool {
         guard waitingCount < Limits.waitingAnnouncesMax, tickets[ticket] == nil else {
             return false
         }
         tickets[ticket] = (tracker, .waiting)
+        if let line = lines[tracker], line.avoidedUntil > now {
+            avoided.append(ticket)
+            return true
+        }
         lines[tracker, default: Line()].waiting[priority.rawValue].append(ticket)
         lines[tracker, default: Line()].waitingCount += 1
         offerTurn(to: tracker)
@@ -87,22 +120,29 @@ public struct AnnounceGate: Sendable {
     }
 
     /// A request has ended, or is not wanted any more.
-    public mutating func remove(_ ticket: Ticket) {
+    public mutating func end(_ ticket: Ticket, _ ending: Ending, now: Instant) {
         guard let (tracker, state) = tickets.removeValue(forKey: ticket) else { return }
         if state == .running {
             runningCount -= 1
             lines[tracker]?.runningCount -= 1
         }
-        if let line = lines[tracker], line.waitingCount == 0, line.runningCount == 0,
-            !line.isInTurn
-        {
-            lines[tracker] = nil
+        switch ending {
+        case .answered:
+            lines[tracker]?.silenceCount = 0
+            lines[tracker]?.avoidedUntil = .distantPast
+        case .silent: noteSilence(of: tracker, now: now)
+        case .withdrawn: break
         }
+        forgetIfIdle(tracker)
         offerTurn(to: tracker)
     }
 
-    /// Appends the requests that may begin now.
-    public mutating func admit(now: Instant, into admitted: inout ActionBuffer<Ticket>) {
+    /// Appends what is to be done with requests that have waited.
+    public mutating func admit(now: Instant, into actions: inout ActionBuffer<Action>) {
+        for ticket in avoided where tickets.removeValue(forKey: ticket) != nil {
+            actions.append(.avoid(ticket))
+        }
+        avoided.removeAll(keepingCapacity: true)
         let step = Interval.seconds(1) / Int64(configuration.startsPerSecond)
         nextStart = max(nextStart, now - .seconds(1))
         while runningCount < configuration.concurrentMax, nextStart <= now,
@@ -114,27 +154,50 @@ public struct AnnounceGate: Sendable {
                 runningCount += 1
                 lines[tracker]?.runningCount += 1
                 nextStart = nextStart + step
-                admitted.append(ticket)
+                actions.append(.begin(ticket))
             }
             offerTurn(to: tracker)
-            if let line = lines[tracker], line.waitingCount == 0, line.runningCount == 0 {
-                lines[tracker] = nil
-            }
+            forgetIfIdle(tracker)
         }
     }
 
     /// When `admit` is to be called again though nothing has ended; `nil` if it need not be.
     public func nextDeadline() -> (Instant, Reason)? {
+        if !avoided.isEmpty { return (.distantPast, .rate) }
         guard !turns.isEmpty, runningCount < configuration.concurrentMax else { return nil }
         return (nextStart, .rate)
     }
 
+    private mutating func noteSilence(of tracker: String, now: Instant) {
+        guard var line = lines.removeValue(forKey: tracker) else { return }
+        defer { lines[tracker] = line }
+        line.silenceCount = min(line.silenceCount + 1, Limits.silencesMax)
+        guard line.isSilent else { return }
+        line.avoidedUntil = now + Limits.avoidance
+        for priority in Priority.allCases {
+            while let ticket = line.waiting[priority.rawValue].popFirst() {
+                line.waitingCount -= 1
+                if tickets[ticket] != nil { avoided.append(ticket) }
+            }
+        }
+    }
+
     private mutating func offerTurn(to tracker: String) {
-        guard let line = lines[tracker], !line.isInTurn, line.waitingCount > 0,
-            line.runningCount < configuration.concurrentPerTrackerMax
-        else { return }
+        guard let line = lines[tracker], !line.isInTurn, line.waitingCount > 0 else { return }
+        let concurrentMax = line.isSilent ? 1 : configuration.concurrentPerTrackerMax
+        guard line.runningCount < concurrentMax else { return }
         lines[tracker]?.isInTurn = true
         turns.append(tracker)
+    }
+
+    /// Lines of silent trackers are kept, but not any number of them.
+    private mutating func forgetIfIdle(_ tracker: String) {
+        guard let line = lines[tracker], line.isIdle else { return }
+        if line.silenceCount == 0 {
+            lines[tracker] = nil
+        } else if lines.count > Limits.silentTrackersMax {
+            lines = lines.filter { !$0.value.isIdle }
+        }
     }
 
     private mutating func nextTicket(of tracker: String) -> Ticket? {

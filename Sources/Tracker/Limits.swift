@@ -74,4 +74,10 @@ enum Limits {
 
     /// Announces that may wait to be sent, over all torrents.
     static let waitingAnnouncesMax = 500_000
+    /// After so many requests in a row that a tracker did not answer, it is avoided for a while.
+    static let silencesMax = 3
+    /// How long a silent tracker is avoided before one request tries it again.
+    static let avoidance = Interval.seconds(60)
+    /// Trackers whose silence is remembered.
+    static let silentTrackersMax = 4096
 }

@@ -28,6 +28,8 @@ public enum TrackerError: Error, Hashable, Sendable {
     case tooManyRedirects(limit: Int)
     case badRedirect(TrackerURLError)
     case scrapeNotSupported
+    /// The tracker was not asked, as it had just left others unanswered.
+    case avoided
     /// More is under way or waiting than we take on.
     case tooManyRequests(limit: Int)
     case cancelled
@@ -42,6 +44,15 @@ public enum TrackerError: Error, Hashable, Sendable {
         }
     }
 
+    /// What the error says about the tracker, for those who wait for it.
+    public var ending: AnnounceGate.Ending {
+        switch self {
+        case .timedOut, .nameNotFound, .unreachable: .silent
+        case .cancelled, .avoided, .tooManyRequests: .withdrawn
+        default: .answered
+        }
+    }
+
     /// Whether somebody answered, but not as a tracker that wants us does. Asking often will
     /// not help then, and whoever it is must not be flooded.
     var isRefusal: Bool {
@@ -49,7 +60,7 @@ public enum TrackerError: Error, Hashable, Sendable {
         case .refused, .httpStatus, .notBencoded, .malformedReply, .replyTooLarge, .insecure,
             .forbiddenAddress, .tooManyRedirects, .badRedirect, .scrapeNotSupported:
             true
-        case .timedOut, .nameNotFound, .unreachable, .tooManyRequests, .cancelled: false
+        case .timedOut, .nameNotFound, .unreachable, .avoided, .tooManyRequests, .cancelled: false
         }
     }
 }
@@ -71,6 +82,7 @@ extension TrackerError: CustomStringConvertible {
         case .tooManyRedirects(let limit): "the tracker redirects over \(limit) times"
         case .badRedirect(let error): "the tracker redirects badly: \(error)"
         case .scrapeNotSupported: "the tracker cannot be scraped"
+        case .avoided: "the tracker has just left other requests unanswered"
         case .tooManyRequests(let limit): "over \(limit) requests are waiting"
         case .cancelled: "the request was given up"
         }

@@ -174,6 +174,43 @@ private func query(_ uri: String) -> [String: String] {
         await server.stop()
     }
 
+    @Test("T14 a dead tracker does not hold up the torrents that name it first")
+    func t14() async throws {
+        let dead = try await TestHTTPServer.start { _ in TestReply() }
+        let deadPort = dead.port
+        await dead.stop()
+        let server = try await TestHTTPServer.start { _ in
+            .bencoded("d8:intervali900e5:peers0:e")
+        }
+        let tiers = try [deadPort, server.port].map {
+            [try TrackerURL("http://127.0.0.1:\($0)/announce")]
+        }
+        try await withClient(configure: {
+            $0.gate = AnnounceGate.Configuration(
+                concurrentPerTrackerMax: 1, startsPerSecond: 10_000)
+        }) { client in
+            let drivers = (0..<50).map { index in
+                driver(tiers, client, infoHash: InfoHash(v1: SHA1Digest.hash([UInt8(index)])))
+            }
+            for driver in drivers { await driver.start(isComplete: true) }
+            _ = await server.requests.first(50)
+            var errors: [TrackerError] = []
+            while errors.count < 50 {
+                errors = []
+                for driver in drivers {
+                    let trackers = await driver.snapshot().trackers
+                    if let error = trackers[0].swarms[0].lastError { errors.append(error) }
+                }
+            }
+            #expect(errors.count { $0 == .avoided } == 47)
+            #expect(errors.count { $0 == .unreachable("Connection refused") } == 3)
+            await withTaskGroup(of: Void.self) { group in
+                for driver in drivers { group.addTask { await driver.stop() } }
+            }
+        }
+        await server.stop()
+    }
+
     @Test func manyTorrentsShareConnections() async throws {
         let server = try await TestHTTPServer.start { _ in
             .bencoded("d8:intervali900e5:peers0:e")

@@ -7,7 +7,7 @@ private typealias Ticket = AnnounceGate.Ticket
 private struct Bench {
     var gate: AnnounceGate
     var now = Instant.zero
-    var buffer = ActionBuffer<AnnounceGate.Ticket>()
+    var buffer = ActionBuffer<AnnounceGate.Action>()
 
     init(total: Int = 100, perTracker: Int = 100, rate: Int = 1000) {
         gate = AnnounceGate(
@@ -20,14 +20,22 @@ private struct Bench {
         _ priority: AnnounceGate.Priority = .regular
     ) {
         for ticket in tickets {
-            let isQueued = gate.enqueue(Ticket(ticket), to: tracker, priority)
+            let isQueued = gate.enqueue(Ticket(ticket), to: tracker, priority, now: now)
             #expect(isQueued)
         }
     }
 
     mutating func admit() -> [UInt64] {
+        act().compactMap { if case .begin(let ticket) = $0 { ticket.rawValue } else { nil } }
+    }
+
+    mutating func act() -> [AnnounceGate.Action] {
         gate.admit(now: now, into: &buffer)
-        return buffer.take().map(\.rawValue)
+        return buffer.take()
+    }
+
+    mutating func end(_ ticket: UInt64, _ ending: AnnounceGate.Ending = .answered) {
+        gate.end(Ticket(ticket), ending, now: now)
     }
 }
 
@@ -46,10 +54,10 @@ private struct Bench {
         bench.enqueue(3...4, to: "b")
         #expect(bench.admit() == [1, 3])
         #expect(bench.gate.nextDeadline() == nil)
-        bench.gate.remove(Ticket(3))
+        bench.end(3)
         #expect(bench.admit() == [2])
-        bench.gate.remove(Ticket(1))
-        bench.gate.remove(Ticket(2))
+        bench.end(1)
+        bench.end(2)
         #expect(bench.admit() == [4])
     }
 
@@ -59,9 +67,9 @@ private struct Bench {
         bench.enqueue(6...7, to: "fast")
         #expect(Set(bench.admit()) == [1, 2, 6, 7])
         #expect(bench.gate.waitingCount == 3)
-        bench.gate.remove(Ticket(6))
+        bench.end(6)
         #expect(bench.admit() == [])
-        bench.gate.remove(Ticket(1))
+        bench.end(1)
         #expect(bench.admit() == [3])
     }
 
@@ -79,19 +87,19 @@ private struct Bench {
         bench.enqueue(3...3, .leaving)
         for expected: UInt64 in [3, 2, 1] {
             #expect(bench.admit() == [expected])
-            bench.gate.remove(Ticket(expected))
+            bench.end(expected)
         }
     }
 
     @Test func forgetsWhatIsWithdrawn() {
         var bench = Bench(total: 1)
         bench.enqueue(1...3)
-        bench.gate.remove(Ticket(1))
-        bench.gate.remove(Ticket(1))
+        bench.end(1)
+        bench.end(1)
         #expect(bench.gate.waitingCount == 2)
         #expect(bench.admit() == [2])
-        bench.gate.remove(Ticket(3))
-        bench.gate.remove(Ticket(2))
+        bench.end(3)
+        bench.end(2)
         #expect(bench.admit() == [])
         bench.enqueue(4...4)
         #expect(bench.admit() == [4])
@@ -131,15 +139,78 @@ private struct Bench {
     func t14Bound() {
         var bench = Bench()
         for ticket in 1...UInt64(500_000) {
-            guard bench.gate.enqueue(Ticket(ticket), to: "a", .regular) else {
+            guard bench.gate.enqueue(Ticket(ticket), to: "a", .regular, now: .zero) else {
                 Issue.record("refused at \(ticket)")
                 return
             }
         }
-        let isQueued = bench.gate.enqueue(Ticket(500_001), to: "a", .regular)
+        let isQueued = bench.gate.enqueue(
+            Ticket(500_001), to: "a", .regular, now: .zero)
         #expect(!isQueued)
-        bench.gate.remove(Ticket(7))
+        bench.end(7)
         bench.enqueue(500_001...500_001)
+    }
+
+    @Test func avoidsATrackerThatIsSilent() {
+        var bench = Bench(perTracker: 3)
+        bench.enqueue(1...10, to: "dead")
+        bench.enqueue(11...11, to: "alive")
+        #expect(Set(bench.admit()) == [1, 2, 3, 11])
+        bench.end(1, .silent)
+        bench.end(2, .silent)
+        // Two that begin in their places; the third silence ends all that wait.
+        #expect(bench.act() == [.begin(Ticket(4)), .begin(Ticket(5))])
+        bench.end(3, .silent)
+        #expect(bench.gate.nextDeadline()?.0 == .distantPast)
+        #expect(bench.act() == (6...10).map { .avoid(Ticket($0)) })
+        bench.enqueue(12...12, to: "dead", .leaving)
+        bench.enqueue(13...13, to: "alive")
+        #expect(bench.act() == [.avoid(Ticket(12)), .begin(Ticket(13))])
+        #expect(bench.gate.waitingCount == 0)
+    }
+
+    @Test func triesASilentTrackerAgainWithOneRequest() {
+        var bench = Bench()
+        bench.enqueue(1...3)
+        _ = bench.act()
+        for ticket: UInt64 in 1...3 { bench.end(ticket, .silent) }
+        bench.now = .zero + .milliseconds(59_999)
+        bench.enqueue(4...4)
+        #expect(bench.act() == [.avoid(Ticket(4))])
+        bench.now = .zero + .seconds(60)
+        bench.enqueue(5...7)
+        #expect(bench.act() == [.begin(Ticket(5))])
+        bench.end(5, .silent)
+        #expect(bench.act() == [.avoid(Ticket(6)), .avoid(Ticket(7))])
+        bench.now = .zero + .seconds(120)
+        bench.enqueue(8...10)
+        #expect(bench.act() == [.begin(Ticket(8))])
+        bench.end(8, .answered)
+        #expect(bench.act() == [.begin(Ticket(9)), .begin(Ticket(10))])
+    }
+
+    @Test func silencesThatAreNotInARowCountAnew() {
+        var bench = Bench()
+        for ticket: UInt64 in 1...20 {
+            bench.enqueue(ticket...ticket)
+            #expect(bench.act() == [.begin(Ticket(ticket))])
+            bench.end(ticket, ticket.isMultiple(of: 3) ? .answered : .silent)
+        }
+        bench.enqueue(21...23)
+        _ = bench.act()
+        for ticket: UInt64 in 21...23 { bench.end(ticket, .withdrawn) }
+        bench.enqueue(24...24)
+        #expect(bench.act() == [.begin(Ticket(24))])
+    }
+
+    @Test func forgetsWhatIsWithdrawnWhileItIsAvoided() {
+        var bench = Bench(perTracker: 3)
+        bench.enqueue(1...5)
+        _ = bench.act()
+        for ticket: UInt64 in 1...3 { bench.end(ticket, .silent) }
+        bench.end(4, .withdrawn)
+        #expect(bench.act() == [.avoid(Ticket(5))])
+        #expect(bench.gate.waitingCount == 0)
     }
 
     /// Whatever comes in what order: limits hold, nobody begins twice, and all begin in the end.
@@ -164,12 +235,12 @@ private struct Bench {
             case 1:
                 guard let ticket = running.sorted().randomElement(using: &dice) else { continue }
                 running.remove(ticket)
-                bench.gate.remove(Ticket(ticket))
+                bench.end(ticket)
             case 2 where step % 10 == 0:
                 let waiting = Set(tracker.keys).subtracting(begun).subtracting(withdrawn)
                 guard let ticket = waiting.sorted().randomElement(using: &dice) else { continue }
                 withdrawn.insert(ticket)
-                bench.gate.remove(Ticket(ticket))
+                bench.end(ticket)
             default:
                 for ticket in bench.admit() {
                     #expect(begun.insert(ticket).inserted, "seed \(seed)")
@@ -182,7 +253,7 @@ private struct Bench {
             #expect(counts.values.allSatisfy { $0 <= 2 }, "seed \(seed)")
         }
         while bench.gate.waitingCount > 0 {
-            for ticket in running { bench.gate.remove(Ticket(ticket)) }
+            for ticket in running { bench.end(ticket) }
             running = []
             bench.now = bench.now + .seconds(1)
             let admitted = bench.admit()
