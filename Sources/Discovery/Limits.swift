@@ -55,6 +55,8 @@ enum Limits {
     static let datagramsPerRead = 16
     /// Bytes of a datagram that are read: those of trackers, DHT and uTP stay under 1,500.
     static let datagramByteCountMax = 2048
+    /// Bytes that wait to be sent over a UDP socket; what comes beyond is lost, as on the way.
+    static let datagramBytesWaitingMax = 1 << 20
     /// Who may share one UDP socket: trackers, DHT and uTP.
     static let datagramReceiversMax = 8
     /// The wait before a UDP socket that broke is opened again.

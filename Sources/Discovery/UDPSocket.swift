@@ -20,7 +20,7 @@ public final class UDPSocket: Sendable {
     public let eventLoop: any EventLoop
     /// Where the socket is bound; its port is the one that the system chose if none was asked for.
     public let localEndpoint: Endpoint
-    private let core: NIOLoopBound<Core>
+    let core: NIOLoopBound<Core>
 
     private init(eventLoop: any EventLoop, localEndpoint: Endpoint, core: NIOLoopBound<Core>) {
         self.eventLoop = eventLoop
@@ -68,13 +68,13 @@ public final class UDPSocket: Sendable {
 
 extension UDPSocket {
     /// The socket's state, which lives on its event loop.
-    private final class Core {
+    final class Core {
         private struct Slot {
             weak var receiver: (any DatagramReceiver)?
         }
 
-        private let eventLoop: any EventLoop
-        private var channel: (any Channel)?
+        let eventLoop: any EventLoop
+        private(set) var channel: (any Channel)?
         private var slots: [Slot] = []
         private var isClosed = false
 
@@ -83,7 +83,10 @@ extension UDPSocket {
         func bind(to endpoint: Endpoint) -> EventLoopFuture<Endpoint> {
             let bound = NIOLoopBound(self, eventLoop: eventLoop)
             let messageCount = Limits.datagramsPerRead
+            let waterMark = ChannelOptions.Types.WriteBufferWaterMark(
+                low: Limits.datagramBytesWaitingMax / 2, high: Limits.datagramBytesWaitingMax)
             var bootstrap = DatagramBootstrap(group: eventLoop)
+                .channelOption(.writeBufferWaterMark, value: waterMark)
                 .channelOption(.datagramVectorReadMessageCount, value: messageCount)
                 // The buffer is cut into as many parts as datagrams are read.
                 .channelOption(
@@ -153,7 +156,9 @@ extension UDPSocket {
         }
 
         func write(_ bytes: ByteBuffer, to destination: Endpoint) {
-            guard let channel, let address = try? SocketAddress(destination) else { return }
+            guard let channel, channel.isWritable,
+                let address = try? SocketAddress(destination)
+            else { return }
             let envelope = AddressedEnvelope(remoteAddress: address, data: bytes)
             channel.pipeline.syncOperations.write(NIOAny(envelope), promise: nil)
         }

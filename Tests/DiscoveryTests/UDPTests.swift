@@ -117,6 +117,34 @@ final class TestUDPTracker: DatagramReceiver {
         await socket.close()
     }
 
+    @Test func opensItselfAgainWhenItBreaks() async throws {
+        let socket = try await UDPSocket.bind(to: loopback4, on: testLoop())
+        let sender = try await UDPSocket.bind(to: loopback4, on: testLoop())
+        let collector = Collector(beginning: 1)
+        await socket.add(collector)
+        try await socket.eventLoop.flatSubmit { [core = socket.core] in
+            core.value.channel?.close() ?? core.eventLoop.makeSucceededVoidFuture()
+        }.get()
+        let repeated = sender.eventLoop.scheduleRepeatedTask(
+            initialDelay: .zero, delay: .milliseconds(20)
+        ) { _ in
+            sender.write(ByteBuffer(bytes: [1]), to: socket.localEndpoint)
+            sender.flush()
+        }
+        _ = await collector.taken.first(1)
+        repeated.cancel()
+        await socket.close()
+        await sender.close()
+    }
+
+    @Test func staysClosed() async throws {
+        let socket = try await UDPSocket.bind(to: loopback4, on: testLoop())
+        await socket.close()
+        let again = try await UDPSocket.bind(to: socket.localEndpoint, on: testLoop())
+        #expect(again.localEndpoint == socket.localEndpoint)
+        await again.close()
+    }
+
     @Test func aPortThatIsTakenIsAnError() async throws {
         let socket = try await UDPSocket.bind(to: loopback4, on: testLoop())
         await #expect(throws: (any Error).self) {
