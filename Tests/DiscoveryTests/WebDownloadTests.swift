@@ -1,0 +1,42 @@
+import Discovery
+import NIOHTTP1
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct WebDownloadTests {
+    @Test func fetchesADocumentThroughARedirect() async throws {
+        let server = try await TestHTTPServer.start { head in
+            head.uri == "/t.torrent" ? .bencoded("d4:infodee") : .redirect("/t.torrent")
+        }
+        let bytes = try await WebDownload.bytes(
+            at: "http://127.0.0.1:\(server.port)/old", maxBytes: 100)
+        #expect(bytes == Array("d4:infodee".utf8))
+        await server.stop()
+    }
+
+    @Test func stopsAtTheSizeThatIsAllowed() async throws {
+        let server = try await TestHTTPServer.start { _ in
+            TestReply(body: [UInt8](repeating: 1, count: 101))
+        }
+        let url = "http://127.0.0.1:\(server.port)/t.torrent"
+        await #expect(throws: WebError.tooLarge(maxBytes: 100)) {
+            _ = try await WebDownload.bytes(at: url, maxBytes: 100)
+        }
+        await server.stop()
+    }
+
+    @Test func tellsTheServersRefusal() async throws {
+        let server = try await TestHTTPServer.start { _ in TestReply(status: 404) }
+        let url = "http://127.0.0.1:\(server.port)/t.torrent"
+        await #expect(throws: WebError.status(404)) {
+            _ = try await WebDownload.bytes(at: url, maxBytes: 100)
+        }
+        await server.stop()
+    }
+
+    @Test(arguments: ["http://127.0.0.1:1/t", "ftp://127.0.0.1/t", "http://", "nonsense"])
+    func whatCannotBeReachedFails(url: String) async {
+        await #expect(throws: WebError.self) {
+            _ = try await WebDownload.bytes(at: url, maxBytes: 100)
+        }
+    }
+}
