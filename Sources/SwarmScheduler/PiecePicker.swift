@@ -235,7 +235,8 @@ extension PiecePicker {
         return best
     }
 
-    private mutating func begin(_ piece: PieceIndex, exclusiveTo owner: PeerKey?, by peer: PeerKey) {
+    private mutating func begin(_ piece: PieceIndex, exclusiveTo owner: PeerKey?, by peer: PeerKey)
+    {
         listing.remove(piece)
         var partial = PartialPiece(piece: piece, blockCount: blockCount(piece), startedBy: peer)
         partial.exclusiveTo = owner

@@ -133,7 +133,7 @@ extension TorrentMachine {
         let budget = min(max(0, room), configuration.halfOpenMax)
         for endpoint in peerList.nextDials(
             budget: budget, isSeeding: isFinished, now: now)
-         {
+        {
             counters.dials += 1
             actions.append(.dial(endpoint))
         }

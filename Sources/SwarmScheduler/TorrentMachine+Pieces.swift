@@ -79,7 +79,8 @@ extension TorrentMachine {
         wasFinished = true
         actions.append(.finished)
         for slot in peers.active {
-            guard let key = peers[slot]?.key, peers[slot]?.connection.supportsExtensions == true else {
+            guard let key = peers[slot]?.key, peers[slot]?.connection.supportsExtensions == true
+            else {
                 continue
             }
             actions.append(.send(key, .uploadOnly(true)))

@@ -124,7 +124,9 @@ extension TorrentMachine {
             actions.append(.write(piece, begin: begin, bytes))
             actions.append(.finish(piece))
         }
-        if requestCount != 1 || request.isReleased { cancelElsewhere(block, of: piece, except: slot, into: &actions) }
+        if requestCount != 1 || request.isReleased {
+            cancelElsewhere(block, of: piece, except: slot, into: &actions)
+        }
     }
 
     private mutating func accepted(

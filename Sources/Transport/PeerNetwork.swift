@@ -1,8 +1,8 @@
 public import NIOCore
 import NIOPosix
 import PeerWire
-public import Units
 import Synchronization
+public import Units
 
 /// Dials and accepts peers over TCP.
 public final class PeerNetwork: Sendable {
@@ -22,7 +22,8 @@ public final class PeerNetwork: Sendable {
     /// Listens at `port` (0: any) and gives the port. Both IPv4 and IPv6 unless the address to
     /// bind says otherwise. `accepted` is called on the connection's loop.
     public func listen(
-        port: UInt16, accepted: @escaping @Sendable (any Channel, Endpoint) -> any ChannelHandler & Sendable
+        port: UInt16,
+        accepted: @escaping @Sendable (any Channel, Endpoint) -> any ChannelHandler & Sendable
     ) async throws -> UInt16 {
         var bound = port
         for host in hosts {

@@ -184,7 +184,8 @@ struct SwarmNetwork {
         let port = UInt16(40_000 + connection % 20_000)
         feed(
             .connected(
-                self.connection(from: index, to: other, at: clients[index].endpoint.with(port: port),
+                self.connection(
+                    from: index, to: other, at: clients[index].endpoint.with(port: port),
                     isIncoming: true), connectionID: connection), to: other)
         guard clients[other].keys[connection] != nil else {
             return feed(.dialFailed(endpoint), to: index)
@@ -251,7 +252,8 @@ struct SwarmNetwork {
 
     private mutating func serve(_ request: BlockRequest, from index: Int, to key: PeerKey) {
         guard let (other, connection) = clients[index].remotes[key] else { return }
-        let begin = Int(metainfo.layout.byteRange(of: request.piece).lowerBound)
+        let begin =
+            Int(metainfo.layout.byteRange(of: request.piece).lowerBound)
             + Int(request.begin)
         var bytes = Array(clients[index].disk[begin..<begin + Int(request.length)])
         if let every = clients[index].profile.corruptsOneIn {

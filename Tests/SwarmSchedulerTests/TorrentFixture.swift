@@ -59,7 +59,8 @@ struct TorrentFixture {
     ) throws -> PeerKey {
         nextConnection += 1
         let number = UInt32(truncatingIfNeeded: nextConnection)
-        let id = try #require(PeerID(bytes: Array("-XX0000-\(100_000_000_000 + nextConnection)".utf8)))
+        let id = try #require(
+            PeerID(bytes: Array("-XX0000-\(100_000_000_000 + nextConnection)".utf8)))
         let connection = PeerConnection(
             endpoint: Endpoint(ipv4: 0x1400_0001 + number << 16, port: 40_000),
             isIncoming: isIncoming, peerID: id, supportsFast: supportsFast,

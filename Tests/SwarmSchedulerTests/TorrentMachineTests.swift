@@ -84,11 +84,15 @@ import Units
         let requests = torrent.receive(.haveAll, .unchoke, from: key).requests
         #expect(requests.count == 4)
         var actions: [TorrentAction] = []
-        for request in requests { actions += torrent.receive(TorrentFixture.block(request), from: key) }
+        for request in requests {
+            actions += torrent.receive(TorrentFixture.block(request), from: key)
+        }
         #expect(actions.writes == 4)
-        guard case .finish(PieceIndex(0))? = actions.last(where: {
-            if case .finish = $0 { true } else { false }
-        }) else {
+        guard
+            case .finish(PieceIndex(0))? = actions.last(where: {
+                if case .finish = $0 { true } else { false }
+            })
+        else {
             Issue.record("the piece was not finished")
             return
         }
