@@ -104,7 +104,9 @@ public final class FileStore: Sendable {
 
     /// Whether the file is wanted.
     public func isWanted(_ file: FileIndex) -> Bool {
-        state.withLock { $0.slots[file.position].isWanted }
+        state.withLock { state in
+            file.position < state.slots.count && state.slots[file.position].isWanted
+        }
     }
 
     /// The pieces that hold a byte of a file that is wanted.
@@ -118,8 +120,9 @@ public final class FileStore: Sendable {
         return pieces
     }
 
-    /// Where the user finds the file now, or will.
+    /// Where the user finds the file now, or will; the folder of a file that does not exist.
     public func path(of file: FileIndex) -> String {
+        guard file.position < layout.files.count else { return folder }
         let slot = state.withLock { $0.slots[file.position] }
         return root.name(of: elements(of: file.position, slot))
     }

@@ -320,28 +320,33 @@ final class ResumeJournal: Sendable {
 
     /// On the sync lane: one epoch, and another as long as one is due.
     private func runEpochs() {
-        while true {
-            let runs = state.withLock { state -> Bool in
-                state.epochRuns = state.epochIsDue && !state.isClosed
-                guard state.epochRuns else { return false }
-                state.epochIsDue = false
-                state.syncing = state.adopted + state.unsynced
-                state.adopted = []
-                state.syncingBytes = state.unsyncedBytes
-                state.unsynced = []
-                state.unsyncedBytes = 0
-                return true
-            }
-            guard runs else { return }
-            runEpoch()
+        while let epoch = takeEpoch() { run(epoch) }
+    }
+
+    private struct Epoch {
+        /// Who waits for what was verified before it began.
+        var waiting: [@Sendable (StorageError?) -> Void]
+        /// It is the last.
+        var closes: Bool
+    }
+
+    /// What is verified so far becomes the next epoch's; `nil` if none is due.
+    private func takeEpoch() -> Epoch? {
+        state.withLock { state in
+            state.epochRuns = state.epochIsDue && !state.isClosed
+            guard state.epochRuns else { return nil }
+            state.epochIsDue = false
+            state.syncing = state.adopted + state.unsynced
+            state.syncingBytes = state.unsyncedBytes
+            state.adopted = []
+            state.unsynced = []
+            state.unsyncedBytes = 0
+            defer { state.waiting = [] }
+            return Epoch(waiting: state.waiting, closes: state.closes)
         }
     }
 
-    private func runEpoch() {
-        let (waiting, closes) = state.withLock { state in
-            defer { state.waiting = [] }
-            return (state.waiting, state.closes)
-        }
+    private func run(_ epoch: Epoch) {
         let (synced, failures) = syncFiles()
         var error = failures.first?.error
         if !failures.isEmpty { distrust(failures) }
@@ -354,12 +359,16 @@ final class ResumeJournal: Sendable {
         }
         let (finished, finishError) = finishFiles(durable)
         error = error ?? finishError
-        let isRecorded = record(durable, synced, finished, ended: closes && error == nil)
-        let isComplete = settle(durable, isRecorded: isRecorded, closes: closes)
+        let isRecorded = record(
+            durable, synced, finished, ended: epoch.closes && error == nil)
+        let isComplete = settle(durable, isRecorded: isRecorded, closes: epoch.closes)
         for file in finished { events.fileCompleted(file) }
         if let error { events.failed(error) }
         if isComplete, error == nil, finishEntries() { events.completed() }
-        for answer in waiting { answer(error) }
+        if !isRecorded, error == nil, let target {
+            error = StorageError(.other, path: target.store.path)
+        }
+        for answer in epoch.waiting { answer(error) }
     }
 
     private func syncFiles() -> (synced: [UInt32], failed: [FileStore.SyncFailure]) {

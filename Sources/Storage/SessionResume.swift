@@ -52,9 +52,11 @@ extension SessionStore {
     /// Records an epoch: `pieces`, whose bytes are synced, the files that hold them, and the
     /// pieces verified since. On the disk when this returns. `tail` is asked when the store's turn
     /// has come, so that it is never older than what a `journal` wrote.
+    ///
+    /// - Parameter forgotten: files of which nothing is known any more.
     func record(
-        _ pieces: Bitfield, files: [UInt32: KnownFile], ended: Bool, folder: FolderIdentity,
-        of id: TorrentRecord.ID, tail: @Sendable () -> [PieceIndex]
+        _ pieces: Bitfield, files: [UInt32: KnownFile], forgotten: [UInt32] = [], ended: Bool,
+        folder: FolderIdentity, of id: TorrentRecord.ID, tail: @Sendable () -> [PieceIndex]
     ) throws(SessionStoreError) {
         let bytes = pieces.wireBytes
         try durably { db in
@@ -69,6 +71,11 @@ extension SessionStore {
                     Int64(bitPattern: folder.device), Int64(bitPattern: folder.inode),
                 ])
             try Self.write(tail(), ended: ended, of: id, db)
+            for number in forgotten {
+                try db.execute(
+                    sql: "DELETE FROM files WHERE torrent = ? AND number = ?",
+                    arguments: [id.rawValue, Int64(number)])
+            }
             try Self.write(files, of: id, db)
         }
     }

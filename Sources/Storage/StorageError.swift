@@ -11,7 +11,7 @@ public struct StorageError: Error, Hashable, Sendable, CustomStringConvertible {
         case permission
         /// The medium failed.
         case io
-        /// A file that held verified bytes is gone.
+        /// A file that held bytes of the torrent is gone: open the torrent anew.
         case missing
         /// The save folder is gone or is another one than before: most likely an unmounted disk.
         case missingVolume

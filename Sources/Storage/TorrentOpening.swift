@@ -29,7 +29,8 @@ public final class TorrentOpening: Sendable {
         public enum Content: Sendable {
             /// What the session store says, and else nothing.
             case asRecorded
-            /// Nothing: all that there is is hashed.
+            /// Nothing: all that there is is hashed, and a folder that is another one than before
+            /// is taken for the torrent's.
             case checkAll
             /// This process has just made the torrent from these files.
             case hashedJustNow
@@ -171,11 +172,11 @@ public final class TorrentOpening: Sendable {
     }
 
     /// Another folder than the one that was recorded, with nothing in it of what should be there,
-    /// is the mount point of a disk that is not mounted.
+    /// is the mount point of a disk that is not mounted. To check all is to say that it is not.
     private func refuseOtherVolume(
         _ files: FileStore, _ entries: [FoundFile], _ claims: Claims, _ folder: FolderIdentity?
     ) throws(StorageError) {
-        guard let folder, !claims.recorded.isEmpty,
+        guard case .asRecorded = options.content, let folder, !claims.recorded.isEmpty,
             folder != FolderIdentity(device: files.root.device, inode: files.root.inode),
             !entries.contains(where: \.exists)
         else { return }
@@ -196,9 +197,13 @@ public final class TorrentOpening: Sendable {
         }
         let folder = FolderIdentity(device: files.root.device, inode: files.root.inode)
         let tail = pending
+        // What is gone may come back, and is then looked at as if it were new.
+        var forgotten = resumption.missingFiles.map(\.rawValue)
+        if case .checkAll = options.content { forgotten = Array(claims.files.keys) }
         do throws(SessionStoreError) {
             try store.record(
-                resumption.trusted, files: [:], ended: false, folder: folder, of: id
+                resumption.trusted, files: [:], forgotten: forgotten, ended: false,
+                folder: folder, of: id
             ) { tail }
         } catch {
             throw StorageError(.other, path: store.path)
