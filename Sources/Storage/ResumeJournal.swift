@@ -175,7 +175,8 @@ final class ResumeJournal: Sendable {
             }
             forgetUnverified(&state)
         }
-        setEpochTimer()
+        // Soon, since until then the store claims what is not had.
+        beginEpoch()
     }
 
     /// What makes the torrent complete has changed.

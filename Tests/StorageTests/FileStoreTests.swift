@@ -144,6 +144,23 @@ private typealias File = TestTorrent.File
         #expect(try FileManager.default.contentsOfDirectory(atPath: outside).isEmpty)
     }
 
+    @Test("M6 a link in place of a file is not followed, not even to read")
+    func m6Reading() throws {
+        let bench = try Bench()
+        let torrent = try TestTorrent(single: 100_000)
+        let storage = try bench.open(torrent)
+        try storage.putAll(torrent)
+        #expect(try storage.flushed() == nil)
+        storage.files.closeFiles()
+        try bench.scratch.write(torrent.bytes, to: "outside")
+        unlink(bench.folder + "/film.mkv")
+        symlink(bench.scratch.path + "/outside", bench.folder + "/film.mkv")
+        #expect(throws: StorageError(.unsafePath, path: bench.folder + "/film.mkv", errno: ELOOP)) {
+            try storage.get(0)
+        }
+        #expect(throws: OpeningError.self) { try bench.open(torrent) }
+    }
+
     @Test("M1 a path that would leave the folder is refused whoever asks")
     func m1() throws {
         let bench = try Bench()

@@ -78,6 +78,59 @@ private typealias File = TestTorrent.File
         #expect(!storage.had.contains(PieceIndex(5)))
     }
 
+    @Test func aPartialFileThatIsOlderThanItsRecordIsHashed() throws {
+        let bench = try crashed()
+        try overwrite("film.mkv.part", at: 100, [1, 2, 3])
+        var times = [timespec(tv_sec: 1, tv_nsec: 0), timespec(tv_sec: 1, tv_nsec: 0)]
+        #expect(utimensat(AT_FDCWD, bench.folder + "/film.mkv.part", &times, 0) == 0)
+        #expect(try open(bench).had.setCount == 6)
+    }
+
+    @Test func claimsPastTheEndOfAFileAreNotBelieved() throws {
+        let bench = try crashed()
+        let root = try SaveFolder(path: bench.folder, creating: false)
+        try bench.store().record(
+            Bitfield(allSet: 10), files: [:], ended: false,
+            folder: FolderIdentity(device: root.device, inode: root.inode), of: id
+        ) { [] }
+        #expect(try open(bench).had.setCount == 7)
+    }
+
+    @Test func aPieceThatIsLostWhileAnEpochRunsIsNotRecorded() throws {
+        let gate = DispatchSemaphore(value: 0)
+        let entered = DispatchSemaphore(value: 0)
+        var medium = Medium()
+        medium.sync = {
+            entered.signal()
+            gate.wait()
+            return fdatasync($0)
+        }
+        let storage = try open(bench, medium: medium)
+        try put(0..<3, storage)
+        storage.flush { _ in }
+        entered.wait()
+        storage.drop([PieceIndex(1)])
+        for _ in 0..<10 { gate.signal() }
+        #expect(try storage.flushed() == nil)
+        let claims = try #require(try bench.store().claims(of: id, pieceCount: 10)).claims
+        #expect(claims.recorded.setCount == 2)
+        #expect(!claims.recorded.contains(PieceIndex(1)))
+        // Nor is what was recorded before the epoch.
+        try put(1..<2, storage)
+        #expect(try storage.flushed() == nil)
+        while entered.wait(timeout: .now()) == .success {}
+        while gate.wait(timeout: .now()) == .success {}
+        try put(3..<4, storage)
+        storage.flush { _ in }
+        entered.wait()
+        storage.drop([PieceIndex(1)])
+        for _ in 0..<10 { gate.signal() }
+        #expect(try storage.flushed() == nil)
+        let later = try #require(try bench.store().claims(of: id, pieceCount: 10)).claims
+        #expect(later.recorded.setCount == 3)
+        #expect(!later.recorded.contains(PieceIndex(1)))
+    }
+
     @Test func whatWasNeverNotedIsFetchedAgainAndNotClaimed() throws {
         let storage = try open(bench)
         try put(0..<3, storage)
