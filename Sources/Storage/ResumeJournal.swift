@@ -51,8 +51,6 @@ final class ResumeJournal: Sendable {
         /// Verified when the run began, and not recorded yet; and the files they are in.
         var adopted: [PieceIndex] = []
         var filesToSync: Set<UInt32> = []
-        /// Lost since the running epoch began.
-        var lostMeanwhile: [PieceIndex] = []
         /// How many pieces each file lacks, by `verified`.
         var lacking: [Int32]
         /// Files that lack none and do not have their final names yet, or have not been told of.
@@ -168,7 +166,6 @@ final class ResumeJournal: Sendable {
         state.withLock { state in
             for piece in pieces {
                 state.durable.remove(piece)
-                if state.epochRuns { state.lostMeanwhile.append(piece) }
                 guard state.verified.remove(piece) else { continue }
                 count(piece, 1, &state)
                 state.saidCompleted = false
@@ -206,8 +203,11 @@ final class ResumeJournal: Sendable {
         }
     }
 
+    /// Takes what is not verified any more out of what waits to be durable: should it be verified
+    /// again, its bytes are other ones.
     private func forgetUnverified(_ state: inout State) {
         let verified = state.verified
+        state.syncing.removeAll { !verified.contains($0) }
         state.unsynced.removeAll { !verified.contains($0) }
         state.unsyncedBytes = state.unsynced.reduce(0) { $0 + Int64(layout.length(of: $1)) }
         state.adopted.removeAll { !verified.contains($0) }
@@ -353,16 +353,14 @@ final class ResumeJournal: Sendable {
         if !failures.isEmpty { distrust(failures) }
         let durable = state.withLock { state -> Bitfield in
             var durable = state.durable
-            for piece in state.syncing where state.verified.contains(piece) {
-                durable.insert(piece)
-            }
+            for piece in state.syncing { durable.insert(piece) }
             return durable
         }
         let (finished, finishError) = finishFiles(durable)
         error = error ?? finishError
         let isRecorded = record(
             durable, synced, finished, ended: epoch.closes && error == nil)
-        let isComplete = settle(durable, isRecorded: isRecorded, closes: epoch.closes)
+        let isComplete = settle(isRecorded: isRecorded, closes: epoch.closes)
         for file in finished { events.fileCompleted(file) }
         if let error { events.failed(error) }
         if isComplete, error == nil, finishEntries() { events.completed() }
@@ -459,11 +457,11 @@ final class ResumeJournal: Sendable {
     }
 
     /// Whether the torrent has become complete.
-    private func settle(_ durable: Bitfield, isRecorded: Bool, closes: Bool) -> Bool {
+    private func settle(isRecorded: Bool, closes: Bool) -> Bool {
         let (isComplete, isRelieved) = state.withLock { state -> (Bool, Bool) in
             if isRecorded {
-                state.durable = durable
-                for piece in state.lostMeanwhile { state.durable.remove(piece) }
+                // Without what was lost meanwhile.
+                for piece in state.syncing { state.durable.insert(piece) }
                 state.saidNotRecorded = false
                 if closes { state.isClosed = true }
             } else {
@@ -472,7 +470,6 @@ final class ResumeJournal: Sendable {
             }
             state.syncing = []
             state.syncingBytes = 0
-            state.lostMeanwhile = []
             forgetUnverified(&state)
             let isRelieved =
                 isBehind && state.unsyncedBytes < pace.unsyncedBytesMax / 2

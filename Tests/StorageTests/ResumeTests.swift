@@ -160,6 +160,17 @@ private typealias File = TestTorrent.File
         #expect(try again.closed() == nil)
     }
 
+    @Test func aCrashSoonAfterARunThatEndedInOrderCostsNoCheck() throws {
+        let storage = try open(bench)
+        try put(0..<5, storage)
+        #expect(try storage.closed() == nil)
+        // Blocks are written, and the end comes before anything is noted.
+        try put(5..<6, open(bench))
+        let checked = Collected<ContentChecker.Progress>()
+        #expect(try open(bench.afterCrash(), checked).had.setCount == 5)
+        #expect(checked.all.isEmpty)
+    }
+
     @Test func aPartialFileThatSomebodyTouchedAfterAnOrderlyEndIsHashed() throws {
         let storage = try open(bench)
         try put(0..<5, storage)
