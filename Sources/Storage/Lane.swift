@@ -63,7 +63,7 @@ final class Lane: @unchecked Sendable {
     /// Queues `job` for a time; false if the lane has stopped. A stop drops what is not yet due.
     func run(afterNanoseconds delay: Int64, _ job: @escaping Job) -> Bool {
         pthread_mutex_lock(mutex)
-        guard !stops, timers.count < Limits.laneJobsMax, startsIfNeeded() else {
+        guard !stops, timers.count < Limits.laneTimersMax, startsIfNeeded() else {
             pthread_mutex_unlock(mutex)
             return false
         }

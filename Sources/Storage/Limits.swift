@@ -24,6 +24,8 @@ enum Limits {
     static let journalNanoseconds: Int64 = 250_000_000
     /// Jobs that may wait on one lane for reads or checks; a peer's queue is shorter than that.
     static let laneJobsMax = 8192
+    /// Timers that may wait on one lane: two for each torrent that is being downloaded.
+    static let laneTimersMax = 1 << 17
     /// Descriptors that stay open, whatever the process may open: more gain nothing.
     static let openFilesMax = 512
     /// Descriptors that stay open even where the process may open very few.

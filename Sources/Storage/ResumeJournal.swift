@@ -295,7 +295,10 @@ final class ResumeJournal: Sendable {
         guard isOpen else { return }
         let created = files.takeCreated().mapValues { KnownFile(identity: $0, isWhole: false) }
         do throws(SessionStoreError) {
-            try target.store.journal(files: created, of: target.id) { self.tail(withEpoch: true) }
+            try target.store.journal(files: created, of: target.id) {
+                // After the last epoch a note would say that the run did not end in order.
+                self.state.withLock { $0.isClosed || $0.closes } ? nil : self.tail(withEpoch: true)
+            }
         } catch {
             say(error)
         }

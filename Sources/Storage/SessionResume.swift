@@ -81,13 +81,15 @@ extension SessionStore {
     }
 
     /// Notes which pieces were verified since the last epoch, and which files were made. `tail` is
-    /// asked when the store's turn has come, so that it is never older than the last epoch.
+    /// asked when the store's turn has come, so that it is never older than the last epoch; `nil`
+    /// says that there is nothing to note any more.
     func journal(
         files: [UInt32: KnownFile], of id: TorrentRecord.ID,
-        tail: @Sendable () -> [PieceIndex]
+        tail: @Sendable () -> [PieceIndex]?
     ) throws(SessionStoreError) {
         try quickly { db in
-            try Self.write(tail(), ended: false, of: id, db)
+            guard let tail = tail() else { return }
+            try Self.write(tail, ended: false, of: id, db)
             try Self.write(files, of: id, db)
         }
     }
