@@ -4,8 +4,8 @@ import Synchronization
 /// A page-aligned run of memory that holds some blocks of one piece.
 ///
 /// It has one owner at a time: the writer while blocks come in, then a lane, then the memory.
+// SAFETY: it is handed over, never shared; whoever lets go of it does not look at it again.
 final class Extent: @unchecked Sendable {
-    // SAFETY: it is handed over, never shared; whoever lets go of it does not look at it again.
     let bytes: UnsafeMutableRawBufferPointer
     /// Where it begins in the piece.
     var begin: UInt32 = 0

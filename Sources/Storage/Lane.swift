@@ -4,8 +4,8 @@ import Glibc
 /// One thread with its queue: jobs run one after the other, in the order in which they came.
 /// The thread starts with the first job. It takes the whole queue at a time and is woken only
 /// when it sleeps, so a busy lane costs its callers a lock and nothing else.
+// SAFETY: everything mutable is used under `mutex` only.
 final class Lane: @unchecked Sendable {
-    // SAFETY: everything mutable is used under `mutex` only.
     typealias Job = @Sendable () -> Void
 
     private struct Timer {

@@ -4,8 +4,8 @@ import Units
 
 /// The part of a piece's journey that happens on its lane: hash what comes in order while it is in
 /// memory, write, and in the end read back and hash what came out of order.
+// SAFETY: made by the writer, then used by the jobs of one lane only, one after the other.
 final class PieceWork: @unchecked Sendable {
-    // SAFETY: made by the writer, then used by the jobs of one lane only, one after the other.
     private let piece: PieceIndex
     private let files: FileStore
     private let expected: ExpectedHashes

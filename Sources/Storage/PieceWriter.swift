@@ -37,8 +37,8 @@ public final class PieceWriter: Sendable {
     }
 
     /// The blocks of a piece that are on their way.
+    // SAFETY: used with the writer's lock held only; `work` goes to the piece's lane.
     private final class ActivePiece: @unchecked Sendable {
-        // SAFETY: used with the writer's lock held only; `work` goes to the piece's lane.
         let work: PieceWork
         let length: UInt32
         var extents: [Extent?]
