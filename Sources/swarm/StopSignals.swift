@@ -1,8 +1,11 @@
 import Glibc
 import Synchronization
 
-/// The signals by which a user ends or suspends the program. They are blocked in every thread and
-/// taken by one that only waits for them, so that whatever they bring about is ordinary code.
+/// The signals by which a user ends or suspends the program. Their handler only writes which one
+/// came into a pipe; a thread reads it, so that whatever a signal brings about is ordinary code.
+///
+/// They are not blocked and waited for, as the main thread of an asynchronous program ends up in
+/// a `sigsuspend` that lets all of them through.
 enum StopSignals {
     private struct State {
         var stop: AsyncStream<Int32>.Continuation?
@@ -12,24 +15,29 @@ enum StopSignals {
 
     private static let state = Mutex(State())
 
-    /// Must be called before the first thread is started, since threads inherit what is blocked.
+    /// To be called once, first of all.
     static func install() {
         signal(SIGPIPE, SIG_IGN)
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        for number in [SIGINT, SIGTERM, SIGWINCH] { sigaddset(&signals, number) }
-        // Started by `nohup`, the program outlives its terminal.
-        if !isIgnored(SIGHUP) { sigaddset(&signals, SIGHUP) }
-        if isatty(STDERR_FILENO) == 1, !isIgnored(SIGTSTP) { sigaddset(&signals, SIGTSTP) }
-        pthread_sigmask(SIG_BLOCK, &signals, nil)
+        var ends: [Int32] = [-1, -1]
+        // Without the pipe the signals do what they do to every program.
+        guard pipe(&ends) == 0 else { return }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        _ = fcntl(ends[1], F_SETFL, O_NONBLOCK)
+        handlerPipe.store(ends[1], ordering: .relaxed)
         var thread = pthread_t()
-        let waited = signals
-        let box = Unmanaged.passRetained(SignalSet(waited))
-        let code = pthread_create(&thread, nil, wait, box.toOpaque())
-        if code != 0 {
-            box.release()
-            pthread_sigmask(SIG_UNBLOCK, &signals, nil)
-        }
+        let readEnd = UnsafeMutableRawPointer(bitPattern: Int(ends[0]) + 1)
+        guard pthread_create(&thread, nil, { readSignals($0) }, readEnd) == 0 else { return }
+        for number in [SIGINT, SIGTERM, SIGWINCH] { handle(number) }
+        // Started by `nohup`, the program outlives its terminal.
+        if !isIgnored(SIGHUP) { handle(SIGHUP) }
+        if isatty(STDERR_FILENO) == 1, !isIgnored(SIGTSTP) { handle(SIGTSTP) }
+    }
+
+    private static func handle(_ number: Int32) {
+        var action = sigaction()
+        action.__sigaction_handler.sa_handler = noteSignal
+        action.sa_flags = SA_RESTART
+        sigaction(number, &action, nil)
     }
 
     /// From now on the first SIGINT, SIGTERM or SIGHUP is an element here instead of the end of the
@@ -79,12 +87,8 @@ enum StopSignals {
     private static func isIgnored(_ number: Int32) -> Bool {
         var action = sigaction()
         guard sigaction(number, nil, &action) == 0 else { return false }
-        return handlerIsIgnore(action)
-    }
-
-    private static func handlerIsIgnore(_ action: sigaction) -> Bool {
         // SIG_IGN is the address 1.
-        withUnsafeBytes(of: action.__sigaction_handler) { $0.load(as: UInt.self) == 1 }
+        return withUnsafeBytes(of: action.__sigaction_handler) { $0.load(as: UInt.self) == 1 }
     }
 }
 
@@ -99,16 +103,27 @@ extension ExitStatus {
     }
 }
 
-private final class SignalSet {
-    var signals: sigset_t
-    init(_ signals: sigset_t) { self.signals = signals }
+private let handlerPipe = Atomic<Int32>(-1)
+
+/// Runs wherever a signal finds the program: nothing is called but `write`.
+private func noteSignal(_ number: Int32) {
+    let saved = errno
+    var byte = UInt8(truncatingIfNeeded: number)
+    // A full pipe has more signals in it than anybody will miss.
+    _ = write(handlerPipe.load(ordering: .relaxed), &byte, 1)
+    errno = saved
 }
 
-private func wait(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-    guard let argument else { return nil }
-    let set = Unmanaged<SignalSet>.fromOpaque(argument).takeRetainedValue()
+/// The argument is the pipe's end to read from, plus one so that it is never a null pointer.
+private func readSignals(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    let descriptor = Int32(truncatingIfNeeded: Int(bitPattern: argument) - 1)
     while true {
-        var number: Int32 = 0
-        if sigwait(&set.signals, &number) == 0 { StopSignals.take(number) }
+        var byte: UInt8 = 0
+        let count = read(descriptor, &byte, 1)
+        if count == 1 {
+            StopSignals.take(Int32(byte))
+        } else if count == 0 || errno != EINTR {
+            return nil
+        }
     }
 }
