@@ -81,7 +81,7 @@ let house: [Room] = [
 
     // Floor 7, doors.
     door(
-        "swarm", uses: ["Chunker", "Storage", "Metainfo", "Hashing", "Units"],
+        "swarm", uses: ["SwarmEngine", "Chunker", "Storage", "Metainfo", "Hashing", "Units"],
         packages: [ArgumentParser, Logging]),
 ]
 

@@ -9,7 +9,8 @@ struct Swarm: ParsableCommand {
         subcommands: subcommands)
 
     static let subcommands: [any ParsableCommand.Type] = [
-        Create.self, Show.self, Verify.self, Edit.self, Magnet.self, Completions.self,
+        Seed.self, Fetch.self, Create.self, Show.self, Verify.self, Edit.self, Magnet.self,
+        Completions.self,
     ]
 }
 

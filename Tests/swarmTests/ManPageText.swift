@@ -103,16 +103,98 @@ enum ManPageText {
         .Sh OUTPUT FOR PROGRAMS
         With
         .Fl \\-json
-        a command writes one JSON object on one line.
+        a command writes one JSON object on one line;
+        .Cm seed
+        and
+        .Cm fetch
+        write one object a line, each with the member
+        .Li event :
+        .Bl -tag -width Ds
+        .It Li created
+        .Cm seed
+        made a torrent:
+        .Li torrent , name , info_hash , size , magnet .
+        .It Li seeding
+        The content is there and is served:
+        .Li port , magnet .
+        .It Li started
+        A fetch begins with nothing.
+        .It Li resumed
+        A fetch goes on:
+        .Li bytes_done
+        are there, of which
+        .Li rehashed_bytes
+        had to be hashed again.
+        This or
+        .Li started
+        is the first event of a fetch.
+        .It Li progress
+        Once a second, unless
+        .Fl \\-no\\-progress
+        is given:
+        .Li state , bytes_wanted , bytes_done , download_rate , upload_rate
+        (bytes a second),
+        .Li peers , seeds , seconds_left , ratio .
+        .It Li tracker_failed , tracker_warning
+        What a tracker said:
+        .Li url , message .
+        .It Li hash_failed , peer_banned
+        A piece was not what the torrent describes, and who sent it.
+        .It Li completed
+        All that is wanted is on disk:
+        .Li path , size , downloaded , uploaded , seconds .
+        .El
+        .Pp
         An error is an object on standard error:
         .Bd -literal -offset indent
         {"error":{"code":4,"message":"T.torrent: no such file or directory"}}
         .Ed
+        .Sh THE COMMAND AFTER A FETCH
+        The shell,
+        .Pa /bin/sh ,
+        reads the command of
+        .Fl \\-on\\-complete
+        as it was written.
+        What the torrent says about itself comes to it in these variables only:
+        .Ev SWARM_TORRENT_NAME , SWARM_TORRENT_HASH , SWARM_TORRENT_DIR , SWARM_TORRENT_PATH ,
+        .Ev SWARM_TORRENT_BYTES , SWARM_TORRENT_BYTES_DOWNLOADED , SWARM_TORRENT_FILES ,
+        .Ev SWARM_TORRENT_PRIVATE , SWARM_TORRENT_TRACKERS ,
+        and those that scripts for Transmission know:
+        .Ev TR_APP_VERSION , TR_TIME_LOCALTIME , TR_TORRENT_BYTES_DOWNLOADED , TR_TORRENT_DIR ,
+        .Ev TR_TORRENT_HASH , TR_TORRENT_ID , TR_TORRENT_LABELS , TR_TORRENT_NAME ,
+        .Ev TR_TORRENT_PRIORITY , TR_TORRENT_TRACKERS .
+        The program ends when the command has; if the command fails, with status 1.
+        .Sh SIGNALS
+        SIGINT, SIGTERM and SIGHUP end
+        .Cm seed
+        and
+        .Cm fetch
+        in order: trackers are told, and the state is saved.
+        A SIGINT after that ends at once.
 
         """
 
     static let tail = """
+        .Sh FILES
+        .Bl -tag -width Ds
+        .It Pa $XDG_STATE_HOME/swarm , ~/.local/state/swarm
+        What is remembered of downloads.
+        .It Pa NAME.part
+        A file that is not whole yet; it gets its name when it is.
+        .El
         .Sh EXAMPLES
+        Share a folder; the link is for whoever is to have it:
+        .Dl swarm seed \\-t https://tracker.example/announce Holiday
+        .Pp
+        Fetch two of the files of a torrent, and leave:
+        .Dl swarm fetch Holiday.torrent \\-\\-files 1,3 \\-o downloads
+        .Pp
+        Seed until twice of it was sent, a day at most:
+        .Dl swarm fetch Holiday.torrent \\-\\-ratio 2 \\-\\-seed\\-time 1d
+        .Pp
+        Move trackers without making another torrent:
+        .Dl swarm edit \\-t https://new.example/announce Holiday.torrent
+        .Pp
         Complete commands in bash:
         .Dl swarm completions bash > /etc/bash_completion.d/swarm
 

@@ -1,0 +1,53 @@
+import SwarmEngine
+import Units
+
+extension EngineError {
+    /// What it means for how the process ends.
+    var status: ExitStatus {
+        switch self {
+        case .cannotListen, .tracker, .stopped: .failed
+        case .badAddress, .duplicate: .badUsage
+        case .incomplete, .inconsistentHashes: .verificationFailed
+        case .storage, .noSpace, .state: .unwritable
+        case .download: .unreadableSource
+        }
+    }
+
+    /// Its description names its thing.
+    var failure: Failure { Failure(status, nil, "\(self)") }
+}
+
+extension LiveTorrent {
+    init(_ status: TorrentStatus) {
+        self.init(
+            name: status.name, phase: Phase(status), bytesWanted: status.bytesWanted,
+            bytesDone: status.bytesDone, have: status.have)
+        if case .checking(let done, let total) = status.state {
+            bytesDone = done
+            bytesWanted = total
+        }
+        availability = status.availability
+        downloadRate = status.downloadRate
+        uploadRate = status.uploadRate
+        downloaded = status.downloaded
+        uploaded = status.uploaded
+        peersConnected = status.peersConnected
+        seedsConnected = status.seedsConnected
+        peersKnown = status.peersKnown
+        timeLeft = status.timeLeft
+        ratio = status.ratio
+    }
+}
+
+extension LiveTorrent.Phase {
+    init(_ status: TorrentStatus) {
+        switch status.state {
+        case .checking: self = .checking
+        case .downloading: self = .downloading
+        case .seeding: self = .seeding
+        case .diskFull: self = .paused("no space left on the device")
+        case .failed(let error): self = .failed("\(error)")
+        case .stopped: self = .done
+        }
+    }
+}

@@ -1,0 +1,23 @@
+import Logging
+import SwarmEngine
+import Units
+
+extension NetworkOptions {
+    /// The session that these options ask for.
+    func sessionConfiguration(
+        _ console: Console, environment: [String: String]
+    ) throws(Failure) -> SessionConfiguration {
+        var configuration = SessionConfiguration()
+        configuration.port = port
+        configuration.bindAddress = bind
+        configuration.maxPeers = maxPeers
+        configuration.uploadLimit = upLimit.rate
+        configuration.downloadLimit = downLimit.rate
+        configuration.usesTrackers = !noTrackers
+        configuration.stateDirectory = try stateDirectory(environment: environment)
+        configuration.logger = Logger(label: "swarm") { _ in
+            LogLines(level: LogLines.level(console.options), console: console)
+        }
+        return configuration
+    }
+}
