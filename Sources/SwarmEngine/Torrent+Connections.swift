@@ -27,7 +27,7 @@ extension Torrent: PeerConduitOwner {
             return conduit.close()
         }
         arrivals[conduit.id] = conduit
-        let reply = ourHandshake(naming: handshake.infoHash)
+        let reply = ourHandshake(naming: answer(to: handshake))
         conduit.accept(reply, pieceCount: metainfo.layout.pieceCount, owner: self)
         let connection = PeerConnection(
             endpoint: conduit.remote, isIncoming: conduit.isIncoming, peerID: handshake.peerID,
@@ -39,6 +39,13 @@ extension Torrent: PeerConduitOwner {
         conduit.resume()
     }
 
+    /// A peer that knows a hybrid torrent by its v1 hash and speaks v2 is answered with the v2
+    /// hash, so that both know (BEP 52, "Upgrade Path").
+    private func answer(to handshake: Handshake) -> SHA1Digest {
+        guard handshake.supportsV2, let v2 = infoHash.v2 else { return handshake.infoHash }
+        return v2.truncated
+    }
+
     func ourHandshake(naming infoHash: SHA1Digest) -> Handshake {
         Handshake(
             infoHash: infoHash, peerID: ourID, supportsExtensions: true, supportsFast: true,
@@ -47,7 +54,7 @@ extension Torrent: PeerConduitOwner {
 
     private func received(_ messages: [PeerMessage], from conduit: PeerConduit) {
         guard let key = conduit.key else { return }
-        for message in messages { run(.message(key, message)) }
+        for message in messages { handle(.message(key, message)) }
         run(.turnEnded(key))
     }
 

@@ -210,50 +210,57 @@ extension Torrent {
 
 // MARK: - Serving
 
+/// Where blocks are read into on a thread of the disk, and sent from on the loop. It is kept for
+/// the next batch: each new one of this size costs the kernel a page fault for every 4 KiB.
+// SAFETY: it has one owner at a time: the pool, then the disk's job, then the write under way.
+final class UploadBuffer: @unchecked Sendable {
+    fileprivate var bytes = ByteBuffer()
+
+    /// Fills it with the blocks as they go over the wire; gives those that could not be read.
+    fileprivate func fill(
+        with requests: [BlockRequest], byteCount: Int, from storage: TorrentStorage
+    ) -> [BlockRequest] {
+        bytes.clear()
+        bytes.reserveCapacity(byteCount + requests.count * PeerMessage.pieceHeaderByteCount)
+        return requests.filter { !append($0, from: storage) }
+    }
+
+    private func append(_ request: BlockRequest, from storage: TorrentStorage) -> Bool {
+        let start = bytes.writerIndex
+        let length = Int(request.length)
+        PeerMessage.encodePieceHeader(
+            piece: request.piece, begin: request.begin, length: request.length, into: &bytes)
+        do {
+            try bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: length) { space in
+                try storage.read(
+                    request.piece, begin: request.begin,
+                    into: UnsafeMutableRawBufferPointer(rebasing: space[..<length]))
+                return length
+            }
+            return true
+        } catch {
+            bytes.moveWriterIndex(to: start)
+            return false
+        }
+    }
+}
+
 extension Torrent {
     func submitUploads() {
         guard !uploads.batches.isEmpty, let storage else { return }
         for batch in uploads.take() {
-            let buffer = uploadBuffers.popLast() ?? ByteBuffer()
+            let buffer = uploadBuffers.popLast() ?? UploadBuffer()
             let isQueued = storage.resources.pool.run(.read(key: Int(batch.key.slot))) {
-                let (bytes, failed) = Self.read(batch, into: buffer, from: storage)
-                self.onLoop { $0.sendBlocks(batch, bytes, failed: failed) }
+                let failed = buffer.fill(
+                    with: batch.requests, byteCount: batch.bytes, from: storage)
+                self.onLoop { $0.sendBlocks(batch, buffer, failed: failed) }
             }
             if !isQueued { onLoop { $0.sendBlocks(batch, buffer, failed: batch.requests) } }
         }
     }
 
-    /// The blocks as they go over the wire, and the requests that could not be read.
-    private static func read(
-        _ batch: UploadBatches.Batch, into buffer: ByteBuffer, from storage: TorrentStorage
-    ) -> (ByteBuffer, failed: [BlockRequest]) {
-        var buffer = buffer
-        var failed: [BlockRequest] = []
-        let headers = batch.requests.count * PeerMessage.pieceHeaderByteCount
-        buffer.reserveCapacity(batch.bytes + headers)
-        for request in batch.requests {
-            let start = buffer.writerIndex
-            PeerMessage.encodePieceHeader(
-                piece: request.piece, begin: request.begin, length: request.length,
-                into: &buffer)
-            let length = Int(request.length)
-            do {
-                try buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: length) { space in
-                    try storage.read(
-                        request.piece, begin: request.begin,
-                        into: UnsafeMutableRawBufferPointer(rebasing: space[..<length]))
-                    return length
-                }
-            } catch {
-                buffer.moveWriterIndex(to: start)
-                failed.append(request)
-            }
-        }
-        return (buffer, failed)
-    }
-
     private func sendBlocks(
-        _ batch: UploadBatches.Batch, _ buffer: ByteBuffer, failed: [BlockRequest]
+        _ batch: UploadBatches.Batch, _ buffer: UploadBuffer, failed: [BlockRequest]
     ) {
         for request in failed { run(.serveFailed(batch.key, request)) }
         let bytes = batch.bytes - failed.reduce(0) { $0 + Int($1.length) }
@@ -266,14 +273,11 @@ extension Torrent {
                 if wasSent { torrent.run(.served(batch.key, bytes: bytes)) }
             }
         }
-        conduit.sendBlocks(buffer, promise: sent)
+        conduit.sendBlocks(buffer.bytes, promise: sent)
     }
 
-    /// Large buffers are kept: each new one costs the kernel a page fault for every 4 KiB.
-    private func recycle(_ buffer: ByteBuffer) {
+    private func recycle(_ buffer: UploadBuffer) {
         guard uploadBuffers.count < Limits.uploadBuffersKept else { return }
-        var buffer = buffer
-        buffer.clear()
         uploadBuffers.append(buffer)
     }
 

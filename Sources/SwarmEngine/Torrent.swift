@@ -54,7 +54,7 @@ public actor Torrent {
     /// Connections that were written to in this turn.
     private var conduitsToFlush: [PeerConduit] = []
     var uploads = UploadBatches()
-    var uploadBuffers: [ByteBuffer] = []
+    var uploadBuffers: [UploadBuffer] = []
     private var timer: NIOScheduledCallback?
     private var timerAt: Instant?
 
@@ -81,8 +81,15 @@ public actor Torrent {
 
     // MARK: Turns
 
-    /// Tells the machine what happened and does what it wants.
+    /// Tells the machine what happened, does what it wants, and ends the turn.
     func run(_ input: TorrentInput) {
+        handle(input)
+        endTurn()
+    }
+
+    /// Tells the machine what happened and does what it wants; reads and writes that it leads to
+    /// are gathered until the turn ends.
+    func handle(_ input: TorrentInput) {
         guard machine != nil else { return }
         machine?.handle(input, now: MonotonicClock.now, into: &actions)
         guard !isCarryingOut else { return }
@@ -94,6 +101,10 @@ public actor Torrent {
         }
         actions.removeAll()
         isCarryingOut = false
+    }
+
+    func endTurn() {
+        guard !isCarryingOut else { return }
         submitUploads()
         flushConduits()
         rearm()
@@ -111,7 +122,7 @@ public actor Torrent {
     }
 
     private func rearm() {
-        guard let (deadline, _) = machine?.nextDeadline() else { return }
+        guard let deadline = machine?.deadlineInPlace() else { return }
         if let timerAt, timerAt <= deadline { return }
         timer?.cancel()
         timerAt = deadline
@@ -159,6 +170,12 @@ public actor Torrent {
         for waiter in stopWaiters { waiter.resume() }
         stopWaiters = []
     }
+}
+
+extension TorrentMachine {
+    /// When to call it next. `mutating`, because what does not mutate would be called on a copy
+    /// of the whole machine.
+    fileprivate mutating func deadlineInPlace() -> Instant? { nextDeadline()?.0 }
 }
 
 /// Calls the torrent when its machine wants to be called.
