@@ -216,7 +216,7 @@ extension Endpoint {
     /// there: also `0.0.0.0/8`, IPv4 within IPv6 (RFC 4291, section 2.5.5.1) and NAT64
     /// (RFC 6052).
     public var isNear: Bool {
-        if isLocal || isUnspecified { return true }
+        if isLocal { return true }
         if let ipv4 { return ipv4 >> 24 == 0 || ipv4 == .max }
         let isCompatible = high == 0 && low >> 32 == 0
         let isTranslated = high == 0x0064_FF9B_0000_0000 && low >> 32 == 0

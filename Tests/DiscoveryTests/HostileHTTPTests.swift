@@ -103,6 +103,23 @@ private let emptyReply = TestReply.bencoded("d8:intervali1800e5:peers0:e")
         }
     }
 
+    @Test("T3 a far tracker's near peers are left out")
+    func t3() async throws {
+        let server = try await TestHTTPServer.start { _ in
+            TestReply(
+                body: Array("d8:intervali900e5:peers18:".utf8) + [127, 0, 0, 1, 0, 9]
+                    + [10, 0, 0, 1, 0, 9, 192, 0, 2, 1, 0, 9] + Array("e".utf8))
+        }
+        let far = try [#require(Endpoint("192.0.2.1:0"))]
+        let url = "http://localhost:\(server.port)/announce"
+        // The connection finds its way to loopback by itself, where the tracker plays a far one.
+        let ofFar = try await withClient(names: ["localhost": far]) { try await $0.announce(url) }
+        #expect(ofFar.peers == [Endpoint("192.0.2.1:9")].compactMap(\.self))
+        let ofNear = try await withClient { try await $0.announce(url) }
+        #expect(ofNear.peers.count == 3)
+        await server.stop()
+    }
+
     @Test("T5 five redirects are followed, six are not")
     func t5() async throws {
         let server = try await TestHTTPServer.start { head in

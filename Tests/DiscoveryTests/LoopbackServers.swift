@@ -38,15 +38,24 @@ final class Happenings<Element: Sendable>: Sendable {
         for (waiter, all) in ready { waiter.resume(returning: all) }
     }
 
-    /// Waits until there are `count`.
+    /// Waits until there are `count`, or the test's time is over; then what there is, and so
+    /// perhaps too few.
     func first(_ count: Int) async -> [Element] {
-        await withCheckedContinuation { waiter in
-            let all = state.withLock { state -> [Element]? in
-                if state.all.count >= count { return state.all }
-                state.waiters.append((count, waiter))
-                return nil
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { waiter in
+                let all = state.withLock { state -> [Element]? in
+                    if state.all.count >= count || Task.isCancelled { return state.all }
+                    state.waiters.append((count, waiter))
+                    return nil
+                }
+                if let all { waiter.resume(returning: all) }
             }
-            if let all { waiter.resume(returning: all) }
+        } onCancel: {
+            let (waiters, all) = state.withLock { state in
+                defer { state.waiters = [] }
+                return (state.waiters.map(\.1), state.all)
+            }
+            for waiter in waiters { waiter.resume(returning: all) }
         }
     }
 }

@@ -128,7 +128,9 @@ private func query(_ uri: String) -> [String: String] {
             await driver.start(isComplete: false)
             _ = await first.first(1)
             // The silent one may have heard `started`, so it is told; nobody answers.
+            let begin = ContinuousClock.now
             await driver.stop(within: .milliseconds(50))
+            #expect(ContinuousClock.now - begin < .seconds(20))
             let status = await driver.snapshot().trackers
             #expect(status.map(\.swarms[0].state) == [.idle, .idle])
         }
@@ -147,7 +149,10 @@ private func query(_ uri: String) -> [String: String] {
             let driver = driver([[url]], client)
             await driver.scrape()
             _ = await server.requests.first(1)
-            while await driver.snapshot().trackers[0].counts.seeders != 5 { await Task.yield() }
+            while await driver.snapshot().trackers[0].counts.seeders != 5, !Task.isCancelled {
+                await Task.yield()
+            }
+            #expect(await driver.snapshot().trackers[0].counts.seeders == 5)
         }
         await server.stop()
     }
@@ -195,7 +200,7 @@ private func query(_ uri: String) -> [String: String] {
             for driver in drivers { await driver.start(isComplete: true) }
             _ = await server.requests.first(50)
             var errors: [TrackerError] = []
-            while errors.count < 50 {
+            while errors.count < 50, !Task.isCancelled {
                 errors = []
                 for driver in drivers {
                     let trackers = await driver.snapshot().trackers

@@ -182,6 +182,15 @@ import Units
         #expect(bench.status(of: "a")?.swarms[0].lastError == error)
     }
 
+    @Test func thoseWhoFailTogetherDoNotComeBackTogether() {
+        let waits = (0..<UInt64(50)).compactMap { (seed) -> Double? in
+            var bench = ScheduleBench(["a"], seed: seed)
+            _ = bench.fail(bench.start()[0])
+            return bench.secondsLeft
+        }
+        #expect(Set(waits).count > 40)
+    }
+
     @Test func triesFailingTrackersWhenTheUserAsks() throws {
         var bench = ScheduleBench(["a"])
         let error = TrackerError.refused(reason: "no", retry: nil)
