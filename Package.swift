@@ -60,7 +60,7 @@ let house: [Room] = [
         "Transport", uses: ["PeerWire", "Hashing", "Units"],
         packages: [NIOCore, NIOPosix]),
     room(
-        "Discovery", uses: ["Tracker", "Hashing", "Units"],
+        "Discovery", uses: ["Transport", "Tracker", "Hashing", "Units"],
         packages: [
             NIOCore, NIOPosix, NIOSSL, NIOHTTPCompression, AsyncHTTPClient, Logging,
         ], testUses: ["Bencode"],

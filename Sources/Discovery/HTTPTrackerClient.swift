@@ -7,6 +7,7 @@ import NIOHTTPCompression
 import NIOPosix
 import NIOSSL
 import Tracker
+import Transport
 import Units
 
 /// Fetches replies of HTTP trackers, by the rules for what strangers' URLs may make us do.
@@ -236,4 +237,8 @@ private func refuseNearConnection(_ channel: any Channel) -> EventLoopFuture<Voi
     }
     channel.close(promise: nil)
     return channel.eventLoop.makeFailedFuture(TrackerError.forbiddenAddress(endpoint))
+}
+
+extension TimeAmount {
+    init(_ interval: Interval) { self = .nanoseconds(interval.nanoseconds) }
 }

@@ -1,6 +1,7 @@
 import Glibc
 import NIOPosix
 import Tracker
+import Transport
 import Units
 
 /// Finds the addresses of names, off the event loops.
@@ -35,7 +36,7 @@ actor NameResolver {
     /// The addresses of `host`, which may be one itself, with port 0.
     func addresses(of host: String) async throws(TrackerError) -> [Endpoint] {
         if let address = Endpoint(addressText: host, port: 0) { return [address] }
-        if let answer = answers[host], answer.until > .current {
+        if let answer = answers[host], answer.until > MonotonicClock.now {
             guard !answer.addresses.isEmpty else { throw .nameNotFound(host) }
             return answer.addresses
         }
@@ -88,7 +89,7 @@ actor NameResolver {
     private func found(_ addresses: [Endpoint], of host: String) {
         makeRoom()
         let life = addresses.isEmpty ? Limits.noAddressLife : Limits.addressLife
-        answers[host] = Answer(addresses: addresses, until: .current + life)
+        answers[host] = Answer(addresses: addresses, until: MonotonicClock.now + life)
         for waiter in (waiters.removeValue(forKey: host) ?? [:]).values {
             waiter.resume(returning: addresses)
         }
@@ -101,7 +102,7 @@ actor NameResolver {
 
     private func makeRoom() {
         guard answers.count >= Limits.resolvedNamesMax else { return }
-        let now = Instant.current
+        let now = MonotonicClock.now
         answers = answers.filter { $0.value.until > now }
         if answers.count >= Limits.resolvedNamesMax { answers.removeAll() }
     }

@@ -2,6 +2,7 @@ public import Hashing
 public import Logging
 public import NIOCore
 public import Tracker
+import Transport
 public import Units
 
 /// Carries out announces and scrapes of all torrents of a session, over HTTP, HTTPS and UDP.
@@ -74,7 +75,7 @@ public actor TrackerClient {
     public func shutdown() async {
         gateTimer?.cancel()
         for (ticket, turn) in turns {
-            gate.end(ticket, .withdrawn, now: .current)
+            gate.end(ticket, .withdrawn, now: MonotonicClock.now)
             turn.resume(throwing: TrackerError.cancelled)
         }
         turns = [:]
@@ -125,7 +126,7 @@ public actor TrackerClient {
             case .success: .answered
             case .failure(let error): error.ending
             }
-        gate.end(ticket, ending, now: .current)
+        gate.end(ticket, ending, now: MonotonicClock.now)
         admit()
         return try result.get()
     }
@@ -139,7 +140,7 @@ public actor TrackerClient {
                 guard !Task.isCancelled else {
                     return turn.resume(throwing: TrackerError.cancelled)
                 }
-                guard gate.enqueue(ticket, to: tracker, priority, now: .current) else {
+                guard gate.enqueue(ticket, to: tracker, priority, now: MonotonicClock.now) else {
                     let limit = gate.waitingCount
                     return turn.resume(throwing: TrackerError.tooManyRequests(limit: limit))
                 }
@@ -153,13 +154,13 @@ public actor TrackerClient {
 
     private func withdraw(_ ticket: Ticket) {
         guard let turn = turns.removeValue(forKey: ticket) else { return }
-        gate.end(ticket, .withdrawn, now: .current)
+        gate.end(ticket, .withdrawn, now: MonotonicClock.now)
         turn.resume(throwing: TrackerError.cancelled)
         admit()
     }
 
     private func admit() {
-        gate.admit(now: .current, into: &gateActions)
+        gate.admit(now: MonotonicClock.now, into: &gateActions)
         for index in 0..<gateActions.count {
             switch gateActions[index] {
             case .begin(let ticket): turns.removeValue(forKey: ticket)?.resume()
@@ -172,7 +173,7 @@ public actor TrackerClient {
         gateTimer = nil
         guard let (at, _) = gate.nextDeadline() else { return }
         gateTimer = Task { [weak self] in
-            let wait = max((at - .current).nanoseconds, 1_000_000)
+            let wait = max((at - MonotonicClock.now).nanoseconds, 1_000_000)
             try? await Task.sleep(for: .nanoseconds(wait))
             if !Task.isCancelled { await self?.admit() }
         }
@@ -180,11 +181,11 @@ public actor TrackerClient {
 
     // MARK: Silent families
 
-    func isSilent(_ key: FamilyKey) -> Bool { silent[key].map { $0 > .current } ?? false }
+    func isSilent(_ key: FamilyKey) -> Bool { silent[key].map { $0 > MonotonicClock.now } ?? false }
 
     func rememberSilent(_ key: FamilyKey) {
         if silent.count >= Limits.silentFamiliesMax { silent.removeAll() }
-        silent[key] = .current + Limits.silentFamilyLife
+        silent[key] = MonotonicClock.now + Limits.silentFamilyLife
     }
 }
 

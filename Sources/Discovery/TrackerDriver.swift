@@ -1,6 +1,7 @@
 public import Hashing
 public import NIOCore
 public import Tracker
+import Transport
 public import Units
 
 /// Runs the trackers of one torrent: carries out what a `TrackerSchedule` decides, through the
@@ -125,7 +126,9 @@ public actor TrackerDriver {
     /// How many peers an announce asks for.
     public func setNumWant(_ numWant: Int) { schedule.numWant = max(0, numWant) }
 
-    public func snapshot() -> Snapshot { Snapshot(trackers: schedule.status, now: .current) }
+    public func snapshot() -> Snapshot {
+        Snapshot(trackers: schedule.status, now: MonotonicClock.now)
+    }
 
     /// Tells the trackers that we leave, and waits until they have heard it, but not long.
     public func stop() async { await stop(within: Limits.stopTimeMax) }
@@ -144,7 +147,7 @@ public actor TrackerDriver {
     // MARK: The machine
 
     private func handle(_ input: TrackerSchedule.Input) {
-        schedule.handle(input, now: .current, into: &actions)
+        schedule.handle(input, now: MonotonicClock.now, into: &actions)
         for action in actions.take() { carryOut(action) }
         setTimer()
     }

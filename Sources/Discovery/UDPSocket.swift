@@ -1,5 +1,6 @@
 public import NIOCore
 import NIOPosix
+import Transport
 public import Units
 
 /// Takes datagrams from a `UDPSocket`, on the socket's event loop.
@@ -132,7 +133,7 @@ extension UDPSocket {
             channel = nil
             guard !isClosed else { return }
             let bound = NIOLoopBound(self, eventLoop: eventLoop)
-            eventLoop.scheduleTask(in: TimeAmount(Limits.rebindWait)) {
+            eventLoop.scheduleTask(in: .nanoseconds(Limits.rebindWait.nanoseconds)) {
                 guard !bound.value.isClosed else { return }
                 bound.value.bind(to: local).whenFailure { _ in bound.value.broke(at: local) }
             }

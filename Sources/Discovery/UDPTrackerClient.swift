@@ -1,6 +1,7 @@
 import Hashing
 import NIOCore
 import Tracker
+import Transport
 import Units
 
 /// Carries out what a `UDPTrackerMachine` decides, over one UDP socket and on its event loop.
@@ -71,7 +72,7 @@ actor UDPTrackerClient {
                         return continuation.resume(throwing: TrackerError.cancelled)
                     }
                     waiting[id] = continuation
-                    let now = Instant.current
+                    let now = MonotonicClock.now
                     machine.request(
                         id, query, to: tracker, giveUpAt: now + timeMax, now: now,
                         using: &generator, into: &actions)
@@ -96,7 +97,7 @@ actor UDPTrackerClient {
     fileprivate func take(_ datagram: ByteBuffer, from sender: Endpoint) -> Bool {
         let bytes = Array(datagram.readableBytesView)
         let isOurs = machine.receive(
-            bytes[...], from: sender, now: .current, using: &generator, into: &actions)
+            bytes[...], from: sender, now: MonotonicClock.now, using: &generator, into: &actions)
         run()
         return isOurs
     }
@@ -104,7 +105,7 @@ actor UDPTrackerClient {
     private func tick() {
         timer = nil
         timerAt = .distantFuture
-        machine.tick(now: .current, using: &generator, into: &actions)
+        machine.tick(now: MonotonicClock.now, using: &generator, into: &actions)
         run()
     }
 
