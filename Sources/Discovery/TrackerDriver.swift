@@ -49,15 +49,23 @@ public actor TrackerDriver {
         public var found: @Sendable ([Endpoint], SHA1Digest, TrackerURL) -> Void
         /// Our address as a tracker sees it; its port is 0.
         public var externalAddress: @Sendable (Endpoint, TrackerURL) -> Void
+        /// An announce has failed; it will be tried again, or the tier's next tracker will.
+        public var failed: @Sendable (TrackerURL, TrackerError) -> Void
+        /// What a tracker wants its users to know.
+        public var warned: @Sendable (TrackerURL, String) -> Void
 
         public init(
             counters: @escaping @Sendable () async -> Counters,
             found: @escaping @Sendable ([Endpoint], SHA1Digest, TrackerURL) -> Void,
-            externalAddress: @escaping @Sendable (Endpoint, TrackerURL) -> Void = { _, _ in }
+            externalAddress: @escaping @Sendable (Endpoint, TrackerURL) -> Void = { _, _ in },
+            failed: @escaping @Sendable (TrackerURL, TrackerError) -> Void = { _, _ in },
+            warned: @escaping @Sendable (TrackerURL, String) -> Void = { _, _ in }
         ) {
             self.counters = counters
             self.found = found
             self.externalAddress = externalAddress
+            self.failed = failed
+            self.warned = warned
         }
     }
 
@@ -183,8 +191,12 @@ public actor TrackerDriver {
                 await self?.found(peers, announce)
             }
             response.peers = []
+            if let warning = response.warning, tasks[announce.attempt] != nil {
+                hooks.warned(announce.url, warning)
+            }
             end(announce.attempt, .announced(announce.attempt, response))
         } catch {
+            if tasks[announce.attempt] != nil { hooks.failed(announce.url, error) }
             end(announce.attempt, .failed(announce.attempt, error))
         }
     }

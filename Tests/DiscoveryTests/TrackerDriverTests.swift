@@ -138,6 +138,40 @@ private func query(_ uri: String) -> [String: String] {
         await silent.stop()
     }
 
+    @Test func tellsOfFailuresAndWarnings() async throws {
+        let server = try await TestHTTPServer.start { head in
+            head.uri.hasPrefix("/announce/bad")
+                ? .bencoded("d14:failure reason2:noe")
+                : .bencoded("d8:intervali900e5:peers0:15:warning message6:closede")
+        }
+        let urls = try ["bad", "good"].map {
+            try TrackerURL("http://127.0.0.1:\(server.port)/announce/\($0)")
+        }
+        let failures = Happenings<(TrackerURL, TrackerError)>()
+        let warnings = Happenings<(TrackerURL, String)>()
+        try await withClient { client in
+            let driver = TrackerDriver(
+                tiers: urls.map { [$0] }, infoHash: InfoHash(v1: testHash),
+                identity: TrackerDriver.Identity(
+                    peerID: Array("-SW0100-abcdefghijkl".utf8), port: 6881, key: 7),
+                client: client, eventLoop: testLoop(),
+                hooks: TrackerDriver.Hooks(
+                    counters: { TrackerDriver.Counters(uploaded: 0, downloaded: 0, left: 0) },
+                    found: { _, _, _ in }, failed: { failures.add(($0, $1)) },
+                    warned: { warnings.add(($0, $1)) }),
+                generator: SeededGenerator(seed: 1))
+            await driver.start(isComplete: true)
+            let failure = await failures.first(1).first
+            #expect(failure?.0 == urls[0])
+            #expect(failure?.1 == .refused(reason: "no", retry: nil))
+            let warning = await warnings.first(1).first
+            #expect(warning?.0 == urls[1])
+            #expect(warning?.1 == "closed")
+            await driver.stop()
+        }
+        await server.stop()
+    }
+
     @Test func scrapesAndKeepsTheCounts() async throws {
         let server = try await TestHTTPServer.start { _ in
             TestReply(
