@@ -18,10 +18,18 @@ public actor Session {
     public init(_ configuration: SessionConfiguration) async throws(EngineError) {
         self.configuration = configuration
         self.loops = MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.loopCount))
-        do {
-            self.services = try await Services(configuration, loops: loops)
+        let services: Services
+        do throws(EngineError) {
+            services = try await Services(configuration, loops: loops)
+        } catch {
+            try? await loops.shutdownGracefully()
+            throw error
+        }
+        self.services = services
+        do throws(EngineError) {
             self.port = try await services.listen(port: configuration.port)
         } catch {
+            await services.shutdown()
             try? await loops.shutdownGracefully()
             throw error
         }
