@@ -35,7 +35,7 @@ private func torrent(
                 == String(repeating: "█", count: 47) + String(repeating: "░", count: 53))
         #expect(
             lines[3]
-                == "↓ 2.0 MiB/s (0 B)  ↑ 1.0 KiB/s (0 B)  23 peers (5 seeds of them, 120 known)")
+                == "↓ 2.0 MiB/s (0 B)  ↑ 1.0 KiB/s (0 B)  23 peers (5 seeds, 120 known)")
     }
 
     @Test func withoutUnicodeEverythingIsASCII() {

@@ -106,8 +106,8 @@ import Units
 @Suite struct LogLinesTests {
     @Test func moreIsWrittenWithEachV() {
         let level = { (options: GlobalOptions.Choices) in LogLines.level(options) }
-        #expect(level(.init()) == .warning)
-        #expect(level(.init(isQuiet: true, verbosity: 3)) == .error)
+        #expect(level(.init()) == .critical)
+        #expect(level(.init(isQuiet: true, verbosity: 3)) == .critical)
         #expect(level(.init(verbosity: 1)) == .info)
         #expect(level(.init(verbosity: 2)) == .debug)
         #expect(level(.init(verbosity: 3)) == .trace)

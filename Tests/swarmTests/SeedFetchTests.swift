@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Metainfo
 import Testing
 
 @testable import swarm
@@ -161,5 +162,26 @@ import Testing
         #expect(list.status == 0)
         #expect(list.lines.count == 6)
         #expect(!FileManager.default.fileExists(atPath: folder.path("out")))
+    }
+
+    @Test func anAddressThatIsNotOursIsOneLine() throws {
+        let refused = try swarm.run(
+            "seed", "Film.torrent", "--bind", "203.0.113.7", "--state-dir", folder.path("s"))
+        #expect(refused.status == 1)
+        #expect(refused.error.hasPrefix("swarm: "))
+        #expect(refused.error.split(separator: "\n").count == 1, "\(refused.error)")
+    }
+
+    @Test func anotherTorrentMayFailWhileOneIsFetched() throws {
+        let (_, port) = try seed()
+        try folder.file("out/Other", "is in the way of a folder")
+        let other = Content(name: "Other", files: [("x", testBytes(20_000))])
+        try folder.file("Other.torrent", Data(other.manifest().encoded()))
+        let fetcher = try fetch(port, "Other.torrent")
+        let end = try fetcher.end()
+        #expect(end.events.contains("completed"))
+        #expect(end.status == 5)
+        #expect(fetcher.errorText.contains("Other"))
+        try expectWhole()
     }
 }

@@ -42,6 +42,14 @@ import Units
         #expect(intervalText(.seconds(seconds)) == text)
     }
 
+    @Test func shortTimesAreToldToATenth() {
+        #expect(durationText(.milliseconds(60)) == "0.0s")
+        #expect(durationText(.milliseconds(1_250)) == "1.2s")
+        #expect(durationText(.milliseconds(9_999)) == "9.9s")
+        #expect(durationText(.seconds(10)) == "10s")
+        #expect(durationText(.seconds(200)) == "3m20s")
+    }
+
     @Test func aHundredPercentIsAllOfIt() {
         #expect(percentText(999_999, of: 1_000_000) == "99.9%")
         #expect(percentText(1_000_000, of: 1_000_000) == "100.0%")

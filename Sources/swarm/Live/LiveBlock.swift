@@ -90,8 +90,8 @@ struct LiveBlock: Equatable, Sendable {
         line.append("(\(sizeText(torrent.uploaded)))", .dim)
         let style: Style = torrent.peersConnected == 0 ? .warning : .plain
         line.append("  \(countText(torrent.peersConnected, "peer"))", style)
-        line.append(" (\(countText(torrent.seedsConnected, "seed")) of them,", .dim)
-        line.append(" \(torrent.peersKnown) known)", .dim)
+        line.append(" (\(countText(torrent.seedsConnected, "seed"))", .dim)
+        line.append(", \(torrent.peersKnown) known)", .dim)
         if torrent.ratio != nil { line.append("  ratio \(ratioText(torrent.ratio))") }
         return line
     }

@@ -11,11 +11,12 @@ struct LogLines: LogHandler {
         self.console = console
     }
 
-    /// What is written: warnings, more with each `-v`, and with `-q` errors only.
+    /// What is written: nothing but the worst without `-v`, as whatever concerns a user is told by
+    /// a torrent's events, and is not to be said twice.
     static func level(_ options: GlobalOptions.Choices) -> Logger.Level {
-        if options.isQuiet { return .error }
+        if options.isQuiet { return .critical }
         switch options.verbosity {
-        case 0: return .warning
+        case 0: return .critical
         case 1: return .info
         case 2: return .debug
         default: return .trace

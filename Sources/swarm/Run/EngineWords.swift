@@ -3,18 +3,22 @@ import Units
 
 extension EngineError {
     /// What it means for how the process ends.
-    var status: ExitStatus {
+    private func status(of kind: TorrentRun.Kind) -> ExitStatus {
         switch self {
         case .cannotListen, .tracker, .stopped: .failed
         case .badAddress, .duplicate: .badUsage
         case .incomplete, .inconsistentHashes: .verificationFailed
-        case .storage, .noSpace, .state: .unwritable
+        // Who fetches cannot write; who seeds does not have the content.
+        case .storage: kind == .fetch ? .unwritable : .verificationFailed
+        case .noSpace, .state: .unwritable
         case .download: .unreadableSource
         }
     }
 
     /// Its description names its thing.
-    var failure: Failure { Failure(status, nil, "\(self)") }
+    func failure(of kind: TorrentRun.Kind) -> Failure {
+        Failure(status(of: kind), nil, "\(self)")
+    }
 }
 
 extension LiveTorrent {

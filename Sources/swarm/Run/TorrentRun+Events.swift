@@ -58,7 +58,7 @@ extension TorrentRun {
             guard isResumed else { break }
             let percent = percentText(bytesDone, of: metainfo.layout.contentLength)
             console.remark(
-                "\(name): goes on at \(percent), \(sizeText(rehashedBytes)) hashed again")
+                "\(name): resumed at \(percent), \(sizeText(rehashedBytes)) hashed again")
         }
     }
 

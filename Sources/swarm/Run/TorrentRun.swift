@@ -71,7 +71,7 @@ final class TorrentRun {
         do throws(EngineError) {
             session = try await Session(configuration)
         } catch {
-            throw error.failure
+            throw error.failure(of: kind)
         }
         self.session = session
         port = session.port
@@ -105,7 +105,7 @@ final class TorrentRun {
                     for await event in events { sender.yield(.torrent(index, event)) }
                 }
             } catch {
-                throw error.failure
+                throw error.failure(of: kind)
             }
         }
     }
@@ -150,7 +150,7 @@ final class TorrentRun {
         }
     }
 
-    private func isPresent(_ index: Int) -> Bool {
+    func isPresent(_ index: Int) -> Bool {
         switch state.phases[index] {
         case .starting, .downloading, .seeding: true
         case .left, .failed: false
@@ -163,8 +163,9 @@ final class TorrentRun {
     /// Ends one torrent; the others go on.
     func fail(_ index: Int, _ error: EngineError) async {
         if case .failed = state.phases[index] { return }
-        console.report(error.failure)
-        state.failed(index, error.status)
+        let failure = error.failure(of: kind)
+        console.report(failure)
+        state.failed(index, failure.status)
         statuses[index]?.state = .failed(error)
         await session?.remove(torrents[index])
     }

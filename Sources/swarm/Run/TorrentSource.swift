@@ -12,7 +12,7 @@ enum TorrentSource {
             do throws(EngineError) {
                 bytes = try await Session.download(url: url, maxBytes: Limits.manifestBytesMax)
             } catch {
-                throw error.failure
+                throw error.failure(of: .fetch)
             }
             return try ManifestFiles.parse(bytes, url)
         case .magnet(let text):

@@ -37,6 +37,12 @@ private func roundedTenths(_ magnitude: UInt64, shift: UInt64) -> UInt64 {
 /// `12.3 MiB/s`.
 func rateText(_ rate: ByteRate) -> String { sizeText(rate.bytesPerSecond) + "/s" }
 
+/// How long something took: to a tenth of a second where it was short.
+func durationText(_ interval: Interval) -> String {
+    let tenths = max(0, interval.nanoseconds) / 100_000_000
+    return tenths < 100 ? "\(tenths / 10).\(tenths % 10)s" : intervalText(interval)
+}
+
 /// A length of time in its two largest units: `45s`, `3m20s`, `2h05m`, `3d04h`.
 func intervalText(_ interval: Interval) -> String {
     let seconds = max(0, interval.nanoseconds) / 1_000_000_000
