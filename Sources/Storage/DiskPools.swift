@@ -31,7 +31,8 @@ public final class DiskPools: Sendable {
         for pool in all { pool.stop() }
     }
 
-    private static func device(of folder: String) -> UInt64 {
+    /// The device that holds `folder`, or its nearest parent that exists; 0 if none does.
+    static func device(of folder: String) -> UInt64 {
         var path = Substring(folder)
         var status = stat()
         while stat(path.isEmpty ? "." : String(path), &status) != 0 {

@@ -3,11 +3,18 @@ import GRDB
 import Hashing
 import Units
 
-/// The folder that claims were made of: another one of that name is most likely an empty mount
-/// point.
+/// The folder that claims were made of: another one of that name on another device is most
+/// likely the mount point of a disk that is not mounted. On the same device, somebody has simply
+/// removed it.
 struct FolderIdentity: Hashable, Sendable {
     let device: UInt64
     let inode: UInt64
+
+    /// Whether what is at the folder's path now may be there only because a disk is missing.
+    /// Devices are numbered anew by a restart of the machine, folders are not.
+    func mayBeUnmounted(now: FolderIdentity) -> Bool {
+        device != now.device && inode != now.inode
+    }
 }
 
 extension SessionStore {

@@ -148,7 +148,7 @@ public final class TorrentOpening: Sendable {
         do throws(StorageError) {
             let files = try FileStore(
                 metainfo, in: options.folder, wanted: options.wanted,
-                creatingFolder: options.createsFolder && folder == nil,
+                creatingFolder: mayCreateFolder(known: folder),
                 allocation: options.allocation, openFiles: resources.openFiles,
                 medium: options.medium)
             let entries = try files.survey()
@@ -171,13 +171,20 @@ public final class TorrentOpening: Sendable {
         }
     }
 
+    /// A folder that has gone is made again where it was removed, not where its disk is missing.
+    private func mayCreateFolder(known: FolderIdentity?) -> Bool {
+        guard options.createsFolder else { return false }
+        return known.map { $0.device == DiskPools.device(of: options.folder) } ?? true
+    }
+
     /// Another folder than the one that was recorded, with nothing in it of what should be there,
-    /// is the mount point of a disk that is not mounted. To check all is to say that it is not.
+    /// may be the mount point of a disk that is not mounted. To check all is to say that it is not.
     private func refuseOtherVolume(
         _ files: FileStore, _ entries: [FoundFile], _ claims: Claims, _ folder: FolderIdentity?
     ) throws(StorageError) {
         guard case .asRecorded = options.content, let folder, !claims.recorded.isEmpty,
-            folder != FolderIdentity(device: files.root.device, inode: files.root.inode),
+            folder.mayBeUnmounted(
+                now: FolderIdentity(device: files.root.device, inode: files.root.inode)),
             !entries.contains(where: \.exists)
         else { return }
         throw StorageError(.missingVolume, path: files.folder)

@@ -26,12 +26,13 @@ private typealias File = TestTorrent.File
     private func open(
         _ bench: Bench, _ checked: Collected<ContentChecker.Progress>? = nil,
         medium: Medium = Medium(), pace: ResumeJournal.Pace = ResumeJournal.Pace(),
-        content: TorrentOpening.Options.Content = .asRecorded,
+        content: TorrentOpening.Options.Content = .asRecorded, createsFolder: Bool = true,
         events: @escaping @Sendable (TorrentStorage.Event) -> Void = { _ in }
     ) throws -> TorrentStorage {
         try bench.open(
-            torrent, record: id, store: bench.store(), content: content, medium: medium,
-            pace: pace, checked: checked, events: events)
+            torrent, record: id, store: bench.store(), content: content,
+            creatingFolder: createsFolder, medium: medium, pace: pace, checked: checked,
+            events: events)
     }
 
     private func put(_ pieces: Range<Int>, _ storage: TorrentStorage) throws {
@@ -236,26 +237,40 @@ private typealias File = TestTorrent.File
         #expect(bench.scratch.holds(torrent.bytes, in: "save/film.mkv"))
     }
 
-    @Test("F9 a folder that is gone, or empty and another, is waited for and not made again")
+    @Test("F9 a folder that is gone is waited for, unless it may be made")
     func f9() throws {
         let storage = try open(bench)
         try put(0..<5, storage)
         #expect(try storage.closed() == nil)
         let moved = bench.scratch.path + "/elsewhere"
         rename(bench.folder, moved)
-        func expectMissingVolume() {
-            let error = #expect(throws: OpeningError.self) { try open(bench) }
-            guard case .storage(let error) = error else { return }
-            #expect(error == StorageError(.missingVolume, path: bench.folder, errno: error.errno))
-        }
-        expectMissingVolume()
+        let error = #expect(throws: OpeningError.self) { try open(bench, createsFolder: false) }
+        guard case .storage(let error) = error else { return }
+        #expect(error == StorageError(.missingVolume, path: bench.folder, errno: error.errno))
         #expect(access(bench.folder, F_OK) != 0)
-        mkdir(bench.folder, 0o777)
-        expectMissingVolume()
-        #expect(try open(bench, content: .checkAll).had.isEmpty, "unless it is said to be right")
-        rmdir(bench.folder)
         rename(moved, bench.folder)
         #expect(try open(bench).had.setCount == 5)
+    }
+
+    @Test func aFolderThatWasRemovedIsFetchedIntoAgain() throws {
+        let storage = try open(bench)
+        try put(0..<5, storage)
+        #expect(try storage.closed() == nil)
+        rename(bench.folder, bench.scratch.path + "/elsewhere")
+        #expect(try open(bench).had.isEmpty)
+        rename(bench.folder, bench.scratch.path + "/elsewhere too")
+        mkdir(bench.folder, 0o777)
+        #expect(try open(bench).had.isEmpty)
+    }
+
+    @Test(
+        "F9 an empty folder on another device is no place to begin anew",
+        arguments: [
+            (1, 2, false), (9, 2, false), (1, 7, false), (9, 7, true),
+        ] as [(UInt64, UInt64, Bool)])
+    func f9Mounts(device: UInt64, inode: UInt64, isUnmounted: Bool) {
+        let known = FolderIdentity(device: 1, inode: 2)
+        #expect(known.mayBeUnmounted(now: .init(device: device, inode: inode)) == isUnmounted)
     }
 
     @Test("F9 a folder that goes while the torrent runs is a fault until it is back")
