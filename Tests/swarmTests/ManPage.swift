@@ -72,7 +72,7 @@ struct ManPage {
             return argument.isOptional ? " Op\(value)" : value
         }
         let options = command.arguments?.contains { $0.kind != "positional" && !$0.isCommon }
-        let words = options == true ? " Op Ar options" : ""
+        let words = options == true ? " Oo Ar options Oc" : ""
         return ".Nm\n.Cm \(command.commandName)\(words)\(values.joined())\n"
     }
 

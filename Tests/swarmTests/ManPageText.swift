@@ -62,6 +62,7 @@ enum ManPageText {
         for any folders.
         A pattern without a slash is matched with the names along the path, one with a slash with
         the path from the top of the torrent; both take everything below a folder that matches.
+        A slash at the end lets a pattern match folders only.
         .It Ar host:port
         An IPv6 address stands in brackets: [2001:db8::1]:6881.
         .El

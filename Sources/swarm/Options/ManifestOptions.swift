@@ -5,7 +5,8 @@ import Chunker
 struct ManifestOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The torrent's version: v1, v2 or hybrid, which serves clients of both.",
+            "The torrent's version: v1, v2, or hybrid, which is for clients of either and is "
+                + "chosen unless given.",
             valueName: "version"),
         completion: .list(ChunkFormat.allCases.map(\.rawValue)), transform: parseFormat)
     var format = ChunkOptions().format
@@ -61,7 +62,7 @@ struct ManifestOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The date in the torrent: now, none, or seconds since 1970.", valueName: "date"),
+            "The date in the torrent: now (unless given), none, or seconds since 1970.", valueName: "date"),
         transform: parseCreationDate)
     var creationDate = CreationDate.now
 
