@@ -62,7 +62,8 @@ struct ManifestOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The date in the torrent: now (unless given), none, or seconds since 1970.", valueName: "date"),
+            "The date in the torrent: none, seconds since 1970, or now, as it is unless "
+                + "given.", valueName: "date"),
         transform: parseCreationDate)
     var creationDate = CreationDate.now
 

@@ -18,7 +18,8 @@ struct NetworkOptions: ParsableArguments {
     var peer: [HostPort] = []
 
     @Option(
-        help: ArgumentHelp("The most connections of one torrent; 200 unless given.", valueName: "n"),
+        help: ArgumentHelp(
+            "The most connections of one torrent; 200 unless given.", valueName: "n"),
         transform: parsePeerCount)
     var maxPeers = 200
 
