@@ -16,6 +16,7 @@ private struct Opentracker {
     let port: UInt16
     private let process: Process
     private let folder: URL
+    private let pipe = Pipe()
     private let ended = Happenings<Void>()
 
     /// Starts a tracker that serves `infoHashes`, and waits until it answers.
@@ -28,12 +29,15 @@ private struct Opentracker {
         try Data(list.utf8).write(to: folder.appendingPathComponent("whitelist"))
         port = try await Self.freePort()
         process = Process()
-        process.executableURL = URL(fileURLWithPath: Self.path)
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
         process.currentDirectoryURL = folder
+        // The tracker ends with the pipe, so also when the tests are ended from outside.
         process.arguments = [
+            "-c", "\(Self.path) \"$@\" & tracker=$!; read line; kill -9 $tracker", "sh",
             "-i", "127.0.0.1", "-p", "\(port)", "-P", "\(port)", "-w", "whitelist",
             "-d", folder.path, "-u", "nobody",
         ]
+        process.standardInput = pipe
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
         process.terminationHandler = { [ended] _ in ended.add(()) }
@@ -57,7 +61,7 @@ private struct Opentracker {
     }
 
     private func waitUntilItAnswers() async throws {
-        while process.isRunning {
+        while process.isRunning, !Task.isCancelled {
             let channel = try? await ClientBootstrap(group: testLoops)
                 .connect(host: "127.0.0.1", port: Int(port)).get()
             if let channel {
@@ -66,12 +70,11 @@ private struct Opentracker {
             }
             await Task.yield()
         }
-        throw TrackerError.unreachable("opentracker ended with \(process.terminationStatus)")
+        throw TrackerError.unreachable("opentracker does not run")
     }
 
-    /// Ends the tracker, which has nothing to save and takes its time over polite signals.
     func stop() async {
-        kill(process.processIdentifier, SIGKILL)
+        try? pipe.fileHandleForWriting.close()
         _ = await ended.first(1)
         try? FileManager.default.removeItem(at: folder)
     }
