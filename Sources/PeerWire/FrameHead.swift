@@ -116,11 +116,12 @@ extension Head {
             return .illegal(.wrongLength(id: id, length: length))
         }
         switch id {
-        case MessageID.bitfield, MessageID.haveAll, MessageID.haveNone:
+        case MessageID.bitfield: return length > 1 ? .long : .small
+        case MessageID.haveAll, MessageID.haveNone:
             switch rules.availability {
             case .came: return .illegal(.repeatedAvailability(id: id))
             case .tooLate: return .illegal(.lateAvailability(id: id))
-            case .mayCome: return id == MessageID.bitfield && length > 1 ? .long : .small
+            case .mayCome: return .small
             }
         case MessageID.hashes:
             return (length - 49).isMultiple(of: 32)

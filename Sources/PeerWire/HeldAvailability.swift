@@ -19,7 +19,12 @@ struct HeldAvailability: Sendable {
 
     mutating func setAll() { base = .all }
     mutating func setNothing() { base = .nothing }
-    mutating func setBitfield(_ bytes: [UInt8]) { base = .bitfield(bytes) }
+
+    /// It says everything anew.
+    mutating func setBitfield(_ bytes: [UInt8]) {
+        base = .bitfield(bytes)
+        changes.removeAll()
+    }
 
     /// The caller has checked that `piece` is below `Limits.piecesMax`.
     mutating func gained(_ piece: PieceIndex) { record(piece.rawValue) }

@@ -52,6 +52,8 @@ public enum Limits {
     static let controlBytesPerCost = 4096
     /// An extension handshake costs as much as this many messages: it is parsed and allocates.
     static let extensionHandshakeCosts: Int64 = 10
+    /// A bitfield after the first costs as much as this many messages: all pieces are looked at.
+    static let laterBitfieldCosts: Int64 = 10
     /// Extension messages with ids that we never gave out.
     static let unadvertisedMax = 100
     /// Messages that were ignored because their content made no sense.

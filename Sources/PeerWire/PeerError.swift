@@ -20,9 +20,9 @@ public enum PeerError: Error, Hashable, Sendable {
     case wrongLength(id: UInt8, length: UInt32)
     /// The message belongs to an extension that was not negotiated in the handshake.
     case notNegotiated(id: UInt8)
-    /// A bitfield, have-all or have-none after other messages (BEP 3, BEP 6).
+    /// Have-all or have-none after other messages (BEP 6).
     case lateAvailability(id: UInt8)
-    /// A second bitfield, have-all or have-none.
+    /// Have-all or have-none after the peer had said what it has (BEP 6).
     case repeatedAvailability(id: UInt8)
     /// A bitfield of the wrong length or with spare bits set.
     case invalidBitfield(pieceCount: Int)

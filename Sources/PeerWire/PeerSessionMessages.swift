@@ -59,7 +59,7 @@ extension PeerSession {
         _ id: UInt8, _ first: UInt32, _ second: UInt32, _ third: UInt32, now: Instant,
         into events: inout Events
     ) {
-        noteOrder(id)
+        let isFirst = noteOrder(id)
         let block = BlockRequest(piece: PieceIndex(first), begin: second, length: third)
         switch id {
         case MessageID.choke: takeChoking(true, now: now, into: &events)
@@ -67,7 +67,8 @@ extension PeerSession {
         case MessageID.interested: takeInterest(true, now: now, into: &events)
         case MessageID.notInterested: takeInterest(false, now: now, into: &events)
         case MessageID.have: takeHave(PieceIndex(first), into: &events)
-        case MessageID.bitfield: takeBitfield(ByteBuffer(), into: &events)
+        case MessageID.bitfield:
+            takeBitfield(ByteBuffer(), isFirst: isFirst, now: now, into: &events)
         case MessageID.request: takeRequest(block, now: now, into: &events)
         case MessageID.cancel: takeCancel(block, now: now, into: &events)
         case MessageID.port: takePort(first, now: now, into: &events)
@@ -84,9 +85,9 @@ extension PeerSession {
         _ id: UInt8, _ extensionID: UInt8, _ body: ByteBuffer, now: Instant,
         into events: inout Events
     ) {
-        noteOrder(id)
+        let isFirst = noteOrder(id)
         switch id {
-        case MessageID.bitfield: takeBitfield(body, into: &events)
+        case MessageID.bitfield: takeBitfield(body, isFirst: isFirst, now: now, into: &events)
         case MessageID.extended: takeExtended(extensionID, body, now: now, into: &events)
         case MessageID.hashRequest, MessageID.hashes, MessageID.hashReject:
             takeHashes(id, body, now: now, into: &events)
@@ -95,14 +96,16 @@ extension PeerSession {
     }
 
     /// After the first message that is not about extensions or the DHT, the peer can no longer
-    /// say with one message what it has.
-    private mutating func noteOrder(_ id: UInt8) {
-        guard rules.availability == .mayCome else { return }
+    /// say that it has all or nothing. True for a message that came in time for that.
+    @discardableResult
+    private mutating func noteOrder(_ id: UInt8) -> Bool {
+        guard rules.availability == .mayCome else { return false }
         switch id {
         case MessageID.bitfield, MessageID.haveAll, MessageID.haveNone: rules.availability = .came
         case MessageID.extended, MessageID.port: break
         default: rules.availability = .tooLate
         }
+        return true
     }
 }
 
@@ -148,7 +151,16 @@ extension PeerSession {
         }
     }
 
-    private mutating func takeBitfield(_ body: ByteBuffer, into events: inout Events) {
+    /// A bitfield in the middle of things replaces what was said before: aria2 sends one where it
+    /// would be shorter than its haves. It takes more work than a message, and so costs more.
+    private mutating func takeBitfield(
+        _ body: ByteBuffer, isFirst: Bool, now: Instant, into events: inout Events
+    ) {
+        if !isFirst {
+            let size = Int64(body.readableBytes) / Int64(Limits.controlBytesPerCost)
+            let cost = Limits.controlCost * (Limits.laterBitfieldCosts + size)
+            guard charge(cost, now: now, into: &events) else { return }
+        }
         guard let count = rules.pieceCount else {
             availability.setBitfield(Array(body.readableBytesView))
             return

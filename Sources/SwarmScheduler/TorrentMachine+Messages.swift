@@ -92,6 +92,7 @@ extension TorrentMachine {
         let interesting = interestingCount(of: pieces)
         peers[slot]?.interestingCount = interesting
         updateInterest(slot, into: &actions)
+        if interesting > 0 { markForFilling(slot) }
     }
 
     func interestingCount(of pieces: Bitfield) -> Int {
