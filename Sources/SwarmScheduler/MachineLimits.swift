@@ -28,6 +28,8 @@ extension Limits {
     static let pipelineQueueTime = Interval.milliseconds(300)
     /// How long the shortest round trip seen is believed before it may grow by a quarter.
     static let roundTripWindow = Interval.seconds(20)
+    /// The same where hardly anything is asked for.
+    static let roundTripWindowIdle = Interval.seconds(5)
     /// A peer that owes blocks and sends none for this long is snubbed: what it owes is asked of
     /// others (60 s at most; half of it keeps a fake seed from holding a piece for long).
     static let snubAfter = Interval.seconds(30)

@@ -142,6 +142,14 @@ struct RequestPipeline: Sendable {
             // A longer path is believed bit by bit: what is seen includes our own queue.
             roundTrip = min(latency, roundTrip + roundTrip / 4)
             roundTripSince = now
+        } else if depth < Double(Limits.pipelineDepthMin + 1),
+            now - roundTripSince > Limits.roundTripWindowIdle
+        {
+            // With hardly anything asked for there is no queue: the path is as long as it seems,
+            // or the peer answers in pulses. Transmission sends what it was asked for every half
+            // a second, so that asking for little is what keeps it slow.
+            roundTrip = latency
+            roundTripSince = now
         }
         if latency <= target {
             // Doubles with each round trip until blocks wait for the first time.

@@ -41,6 +41,28 @@ import Units
         #expect((1...6).contains(depth))
     }
 
+    @Test func asksMoreOfAPeerThatAnswersInPulses() {
+        // Like Transmission: at once at first, then everything it was asked for each half second.
+        var pipeline = RequestPipeline()
+        pipeline.peerQueues(2000)
+        var now = Instant.zero
+        var next: UInt32 = 0
+        var asked: [BlockIndex] = []
+        while now < .zero + .seconds(40) {
+            while pipeline.room > 0 {
+                pipeline.sent(BlockIndex(next), of: PieceIndex(0), now: now)
+                asked.append(BlockIndex(next))
+                next += 1
+            }
+            now = now + (now < .zero + .seconds(1) ? .milliseconds(1) : .milliseconds(500))
+            for block in asked {
+                check(pipeline.received(block, of: PieceIndex(0), now: now) != nil)
+            }
+            asked.removeAll()
+        }
+        #expect(pipeline.depth > 200)
+    }
+
     @Test func fillsAFastLocalPeerUpToTheLimit() {
         let depth = depthReached(rate: 50_000, delay: .microseconds(300), seconds: 1)
         #expect(depth >= Limits.requestsInFlightMax - 8)
