@@ -61,7 +61,7 @@ extension Torrent: PeerConduitOwner {
     private func closed(_ conduit: PeerConduit, _ reason: ConduitClosure) {
         arrivals[conduit.id] = nil
         guard let key = conduit.key else {
-            if !conduit.isIncoming { run(.dialFailed(conduit.remote)) }
+            if !conduit.isIncoming { run(.dialFailed(conduit.remote, CloseReason(reason))) }
             return
         }
         let slot = Int(key.slot)

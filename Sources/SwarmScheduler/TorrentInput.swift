@@ -11,7 +11,7 @@ public enum TorrentInput: Sendable {
     /// The bytes that were read at once are all handled: time to ask for more.
     case turnEnded(PeerKey)
     case disconnected(PeerKey, CloseReason)
-    case dialFailed(Endpoint)
+    case dialFailed(Endpoint, CloseReason = .closedByPeer)
     /// Somebody named peers: `from` is who, where that is another host.
     case peersFound([Endpoint], PeerOrigins, from: Endpoint? = nil)
 

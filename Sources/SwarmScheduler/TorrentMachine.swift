@@ -131,9 +131,10 @@ public struct TorrentMachine: Sendable {
             connected(connection, id: id, now: now, into: &actions)
         case .disconnected(let key, let reason):
             forget(key, reason, now: now, into: &actions)
-        case .dialFailed(let endpoint):
+        case .dialFailed(let endpoint, let reason):
             counters.dialFailures += 1
             peerList.dialFailed(endpoint, .refused, now: now, using: &generator)
+            if reason.departure == .ourselves { peerList.markOwn(endpoint) }
             dial(now: now, into: &actions)
         case .peersFound(let endpoints, let origins, let source):
             for endpoint in endpoints {

@@ -57,6 +57,19 @@ import Units
         #expect(torrent.machine.peerCount == 1)
     }
 
+    @Test("W2 an endpoint that turned out to be ourselves is not dialled again")
+    func w2ForgetsOurOwnEndpoint() throws {
+        var torrent = try TorrentFixture(pieces: 1)
+        let own = Endpoint(ipv4: 0x1401_0001, port: 6881)
+        func dials(_ actions: [TorrentAction]) -> Bool {
+            actions.contains { if case .dial(own) = $0 { true } else { false } }
+        }
+        #expect(dials(torrent.feed(.peersFound([own], .tracker))))
+        _ = torrent.feed(.dialFailed(own, .protocolError(.connectedToSelf)))
+        #expect(!dials(torrent.feed(.peersFound([own], .tracker), after: .minutes(60))))
+        #expect(!dials(torrent.feed(.tick, after: .minutes(60))))
+    }
+
     // MARK: Asking
 
     @Test func isInterestedInAPeerThatHasWhatItLacksAndAsksOnceUnchoked() throws {
