@@ -36,7 +36,7 @@ struct SwarmClient: Client {
         return true
     }
 
-    func complaints() -> [String] { lines(with: ["hash_failed", "banned"]) }
+    func complaints() -> [String] { lines(with: ["hash_failed", "peer_banned"]) }
 
     /// The objects that it has printed so far.
     var events: [[String: Any]] {
