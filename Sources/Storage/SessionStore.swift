@@ -232,16 +232,29 @@ public final class SessionStore: Sendable {
         }
     }
 
+    /// Makes the folder and those that it is in, for this user only. Gives the system's error
+    /// number, or 0.
+    private static func makeFolders(_ path: String) -> Int32 {
+        var made = path.hasPrefix("/") ? "" : "."
+        for element in path.split(separator: "/") {
+            made += "/" + element
+            if mkdir(made, 0o700) == 0 { continue }
+            let failure = errno
+            // A folder that may not be written to can be there all the same.
+            var status = stat()
+            guard stat(made, &status) == 0 else { return failure }
+            guard status.st_mode & S_IFMT == S_IFDIR else { return ENOTDIR }
+        }
+        return 0
+    }
+
     /// Keeps others from opening the store until the result is let go: SQLite does not wait when
     /// two change the journal's mode, and two would both make the tables.
     private static func lock(_ path: String) throws(SessionStoreError) -> Descriptor {
-        let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
-        do {
-            try FileManager.default.createDirectory(
-                at: folder, withIntermediateDirectories: true,
-                attributes: [.posixPermissions: 0o700])
-        } catch {
-            throw .cannotOpen(path: folder.path, reason: "\(error)")
+        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        let failure = makeFolders(folder)
+        guard failure == 0 else {
+            throw .cannotOpen(path: folder, reason: String(cString: strerror(failure)))
         }
         let raw = Glibc.open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard raw >= 0 else {

@@ -53,7 +53,7 @@ final class Services: Sendable {
         do throws(SessionStoreError) {
             return try SessionStore(path: folder + "/session.db")
         } catch {
-            throw .state(path: folder, reason: "\(error)")
+            throw EngineError(error, store: folder)
         }
     }
 
@@ -106,7 +106,7 @@ final class Services: Sendable {
                 now: Int64(Date().timeIntervalSince1970)
             ).id
         } catch {
-            throw .state(path: store.path, reason: "\(error)")
+            throw EngineError(error, store: store.path)
         }
     }
 

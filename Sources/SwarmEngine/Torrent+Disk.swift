@@ -69,7 +69,7 @@ extension Torrent {
         case .failure(.storage(let error)): failedToOpen(EngineError(error))
         case .failure(.store(let error)):
             let path = services.configuration.stateDirectory ?? ""
-            failedToOpen(.state(path: path, reason: "\(error)"))
+            failedToOpen(EngineError(error, store: path))
         case .success(let storage):
             isOpening = false
             self.storage = storage
@@ -322,6 +322,16 @@ extension TorrentStorage {
 }
 
 extension EngineError {
+    init(_ error: SessionStoreError, store path: String) {
+        switch error {
+        case .cannotOpen(let path, let reason): self = .state(path: path, reason: reason)
+        case .newerSchema(let path):
+            self = .state(path: path, reason: "was written by a newer version of this program")
+        case .failed(let reason): self = .state(path: path, reason: reason)
+        case .unknownTorrent: self = .state(path: path, reason: "the torrent is not there any more")
+        }
+    }
+
     init(_ error: StorageError) {
         switch error.kind {
         case .noSpace: self = .noSpace(path: error.path)

@@ -22,8 +22,19 @@ extension Torrent {
             client: client, eventLoop: loop,
             hooks: TrackerDriver.Hooks(
                 counters: { await self.trackerCounters },
-                found: { peers, _, _ in
-                    self.assumeIsolated { $0.run(.peersFound(peers, .tracker)) }
+                found: { peers, _, url in
+                    let source = url.hostAddress
+                    self.assumeIsolated { $0.run(.peersFound(peers, .tracker, from: source)) }
+                },
+                externalAddress: { address, _ in
+                    self.assumeIsolated { $0.run(.seenAs(address)) }
+                },
+                failed: { url, error in
+                    self.eventSink.yield(
+                        .trackerFailed(url: "\(url)", .tracker("\(error)")))
+                },
+                warned: { url, text in
+                    self.eventSink.yield(.trackerWarning(url: "\(url)", text: text))
                 }),
             generator: SeededGenerator(seed: seed))
         trackers = driver

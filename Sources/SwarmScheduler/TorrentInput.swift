@@ -15,6 +15,9 @@ public enum TorrentInput: Sendable {
     /// Somebody named peers: `from` is who, where that is another host.
     case peersFound([Endpoint], PeerOrigins, from: Endpoint? = nil)
 
+    /// The address that others see us at.
+    case seenAs(Endpoint)
+
     /// What the disk says of a piece that was to be finished.
     case pieceChecked(PieceIndex, PieceCheck)
     /// The SHA-1 of each block of a piece that was to be told block from block.

@@ -141,6 +141,8 @@ public struct TorrentMachine: Sendable {
                 peerList.add(endpoint, origin: origins, from: source, now: now)
             }
             dial(now: now, into: &actions)
+        case .seenAs(let address):
+            peerList.setOwnAddress(address.with(port: configuration.listenPort))
         case .blockDigests(let piece, let digests):
             blockDigests(digests, of: piece, now: now, into: &actions)
         case .serveFailed(let key, let request):
