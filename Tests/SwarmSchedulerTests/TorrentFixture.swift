@@ -28,6 +28,14 @@ struct TorrentFixture {
             Array("pieces".utf8): .bytes((0..<pieces).flatMap { _ in hash }),
         ])
         let metainfo = try Metainfo(Bencode.dictionary([Array("info".utf8): info]).encoded())
+        try self.init(metainfo, have: have, configure)
+    }
+
+    init(
+        _ metainfo: Metainfo, have: [Int] = [],
+        _ configure: (inout TorrentMachine.Configuration) -> Void = { _ in }
+    ) throws {
+        let pieces = metainfo.layout.pieceCount
         let id = try #require(PeerID(bytes: Array("-SW0100-ourownpeerid".utf8)))
         var configuration = TorrentMachine.Configuration(ourID: id)
         configure(&configuration)
@@ -55,7 +63,7 @@ struct TorrentFixture {
 
     /// A connected peer of its own network.
     mutating func connect(
-        supportsFast: Bool = true, isIncoming: Bool = true
+        supportsFast: Bool = true, isIncoming: Bool = true, supportsV2: Bool = false
     ) throws -> PeerKey {
         nextConnection += 1
         let number = UInt32(truncatingIfNeeded: nextConnection)
@@ -64,7 +72,7 @@ struct TorrentFixture {
         let connection = PeerConnection(
             endpoint: Endpoint(ipv4: 0x1400_0001 + number << 16, port: 40_000),
             isIncoming: isIncoming, peerID: id, supportsFast: supportsFast,
-            supportsExtensions: true, supportsV2: false)
+            supportsExtensions: true, supportsV2: supportsV2)
         for action in feed(.connected(connection, connectionID: nextConnection)) {
             if case .admit(_, let key) = action { return key }
         }
