@@ -50,6 +50,36 @@ struct MatrixTests {
         try await run(transfer)
     }
 
+    /// No tracker: the peer is named, and both ends speak IPv6 only.
+    @Test(.timeLimit(.minutes(10)), arguments: [ClientKind.swarm, .libtorrent, .transmission])
+    func fetchesOverIPv6FromAPeerThatIsNamed(_ seedKind: ClientKind) async throws {
+        try await Arena.with { arena in
+            let content = try Content.make(.tree, in: arena.makeFolder("content"))
+            let torrent = try await SwarmClient.create(
+                .v1, of: content, tracker: "http://192.0.2.1/announce", in: arena)
+            let order = Order(
+                role: .leech, source: torrent.source, folder: try arena.makeFolder("leech"),
+                host: try await arena.network.addHost(), arena: arena)
+            let seedOrder = Order(
+                role: .seed, source: torrent.source, folder: content.folder,
+                host: try await arena.network.addHost(), arena: arena)
+            let seed = try await seedKind.start(seedOrder)
+            try await eventually("the seed is ready", within: .seconds(20)) {
+                try await seedOrder.host.accepts(port: seedKind.port)
+            }
+            let leech = try SwarmClient(
+                order,
+                more: [
+                    "--no-trackers", "--peer", "[\(seedOrder.host.ipv6)]:\(seedKind.port)",
+                    "--bind", order.host.ipv6,
+                ])
+            try await leech.complete(within: .seconds(90))
+            #expect(try await seed.complaints() == [])
+            let wrong = try content.differences(from: order.folder)
+            #expect(wrong == [], "\(wrong.prefix(10))")
+        }
+    }
+
     private func run(_ transfer: Transfer) async throws {
         try await Arena.with { arena in
             try await transfer.run(in: arena) { content, tracker in

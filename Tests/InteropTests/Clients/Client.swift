@@ -51,6 +51,9 @@ enum ClientKind: String, Sendable, CaseIterable {
     /// The others.
     static let foreign = allCases.filter { $0 != .swarm }
 
+    /// Where it accepts peers.
+    var port: UInt16 { self == .transmission ? 51413 : 6881 }
+
     /// Transmission 3.00 leaves files of no length out.
     var makesEmptyFiles: Bool { self != .transmission }
 
@@ -62,7 +65,12 @@ enum ClientKind: String, Sendable, CaseIterable {
         let host = try await arena.network.addHost()
         let order = Order(
             role: role, source: torrent.source, folder: folder, host: host, arena: arena)
-        return switch self {
+        return try await start(order)
+    }
+
+    /// Starts the client on the order's machine.
+    func start(_ order: Order) async throws -> any Client {
+        switch self {
         case .swarm: try SwarmClient(order)
         case .libtorrent: try LibtorrentClient(order)
         case .transmission: try await TransmissionClient(order)

@@ -12,6 +12,11 @@ struct Host: Sendable {
         ["ip", "netns", "exec", namespace] + arguments
     }
 
+    /// Whether somebody accepts connections at the port, on the IPv6 address.
+    func accepts(port: UInt16) async throws -> Bool {
+        (try? await run(["bash", "-c", "exec 3<>/dev/tcp/\(ipv6)/\(port)"])) != nil
+    }
+
     @discardableResult
     func run(_ arguments: [String], within limit: Duration = .seconds(30)) async throws -> String {
         try await InteropTests.run(command(arguments), within: limit)
