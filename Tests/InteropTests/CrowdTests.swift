@@ -10,7 +10,7 @@ struct CrowdTests {
         let folder: URL
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(20)))
     func aMixedSwarmFeedsItselfFromOneSlowSeed() async throws {
         try await Arena.with(taking: 4) { arena in
             let content = try Content.make(.file, in: arena.makeFolder("content"))

@@ -6,7 +6,7 @@ import Testing
 struct KillTests {
     private static let killCount = 50
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(20)))
     func survivesBeingKilledFiftyTimes() async throws {
         let seed = UInt64.random(in: 0 ... .max)
         print("moments of death: seed \(seed)")

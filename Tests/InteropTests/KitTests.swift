@@ -12,7 +12,7 @@ struct KitTests {
         ]
     }
 
-    @Test(.timeLimit(.minutes(5)), arguments: transfers)
+    @Test(.timeLimit(.minutes(20)), arguments: transfers)
     func everyClientIsAbleToSeedAndToFetch(_ transfer: Transfer) async throws {
         try await Arena.with { arena in
             try await transfer.run(in: arena) { content, tracker in
@@ -22,7 +22,7 @@ struct KitTests {
     }
 
     /// That nobody complains means something only if complaints are heard. (rtorrent makes none.)
-    @Test(.timeLimit(.minutes(5)), arguments: ClientKind.foreign.filter { $0 != .rtorrent })
+    @Test(.timeLimit(.minutes(20)), arguments: ClientKind.foreign.filter { $0 != .rtorrent })
     func everyClientIsHeardWhenAPieceFailsItsHash(_ kind: ClientKind) async throws {
         try await Arena.with { arena in
             let content = try Content.make(.file, in: arena.makeFolder("content"))

@@ -35,23 +35,23 @@ struct MatrixTests {
         Transfer(seed: .libtorrent, leech: leech, shape: .tree, scheme: .udp, byMagnet: true)
     }
 
-    @Test(.timeLimit(.minutes(10)), arguments: v1)
+    @Test(.timeLimit(.minutes(20)), arguments: v1)
     func exchangesWithEveryClient(_ transfer: Transfer) async throws {
         try await run(transfer)
     }
 
-    @Test(.timeLimit(.minutes(10)), arguments: v2)
+    @Test(.timeLimit(.minutes(20)), arguments: v2)
     func exchangesTheSecondFormatWithLibtorrent(_ transfer: Transfer) async throws {
         try await run(transfer)
     }
 
-    @Test(.timeLimit(.minutes(10)), arguments: links)
+    @Test(.timeLimit(.minutes(20)), arguments: links)
     func makesManifestsAndMagnetLinksThatOthersUse(_ transfer: Transfer) async throws {
         try await run(transfer)
     }
 
     /// No tracker: the peer is named, and both ends speak IPv6 only.
-    @Test(.timeLimit(.minutes(10)), arguments: [ClientKind.swarm, .libtorrent, .transmission])
+    @Test(.timeLimit(.minutes(20)), arguments: [ClientKind.swarm, .libtorrent, .transmission])
     func fetchesOverIPv6FromAPeerThatIsNamed(_ seedKind: ClientKind) async throws {
         try await Arena.with { arena in
             let content = try Content.make(.tree, in: arena.makeFolder("content"))
