@@ -63,7 +63,7 @@ let house: [Room] = [
         "Discovery", uses: ["Transport", "Tracker", "Hashing", "Units"],
         packages: [
             NIOCore, NIOPosix, NIOSSL, NIOHTTPCompression, AsyncHTTPClient, Logging,
-        ], testUses: ["Bencode"],
+        ], libraries: ["CLinux"], testUses: ["Bencode"],
         testPackages: [NIOHTTP1]),
     room(
         "Storage", uses: ["Metainfo", "Hashing", "Units"], packages: [GRDB],

@@ -1,12 +1,25 @@
 #ifndef SWARM_CLINUX_H
 #define SWARM_CLINUX_H
 
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+
 // Calls of Linux that the C library declares for _GNU_SOURCE only, and Swift's Glibc therefore
 // does not show. They are declared here as their manual pages do.
 
 extern int renameat2(int, const char *, int, const char *, unsigned int);
 extern int fallocate(int, int, long, long);
 extern int pthread_setname_np(unsigned long, const char *);
+
+/// What the C library calls `struct mmsghdr`: a message, and how many bytes of it were moved.
+struct datagram_header {
+    struct msghdr message;
+    unsigned int byte_count;
+};
+
+extern int recvmmsg(int, struct datagram_header *, unsigned int, int, struct timespec *);
+extern int sendmmsg(int, struct datagram_header *, unsigned int, int);
 
 /// Renames, and fails with EEXIST where the new name is taken.
 static inline int rename_without_replacing(

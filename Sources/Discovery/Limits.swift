@@ -51,12 +51,17 @@ enum Limits {
     /// Addresses of a UDP tracker that one request tries, one after the other.
     static let udpAddressesMax = 2
 
-    /// Datagrams read by one system call.
-    static let datagramsPerRead = 16
+    /// Datagrams read or sent by one system call: beyond this the call itself costs nothing.
+    static let datagramsPerCall = 64
     /// Bytes of a datagram that are read: those of trackers, DHT and uTP stay under 1,500.
     static let datagramByteCountMax = 2048
+    /// Reads of a UDP socket before others on its event loop get their turn.
+    static let datagramReadsPerTurn = 16
     /// Bytes that wait to be sent over a UDP socket; what comes beyond is lost, as on the way.
     static let datagramBytesWaitingMax = 1 << 20
+    /// Bytes of datagrams that the system may hold for us, as far as it lets us have them: a
+    /// burst must outlast a pause of the event loop.
+    static let datagramReceiveBuffer: Int32 = 4 << 20
     /// Who may share one UDP socket: trackers, DHT and uTP.
     static let datagramReceiversMax = 8
     /// The wait before a UDP socket that broke is opened again.

@@ -1,5 +1,4 @@
 public import NIOCore
-import NIOPosix
 import Transport
 public import Units
 
@@ -7,16 +6,27 @@ public import Units
 public protocol DatagramReceiver: AnyObject, Sendable {
     /// Takes in `datagram`, if it is for this receiver; if not, false, and the next is asked.
     ///
-    /// Datagrams that were read together share storage: copy what is kept.
-    func receive(_ datagram: ByteBuffer, from sender: Endpoint) -> Bool
+    /// The bytes are gone once this returns. What it writes to the socket is sent when all
+    /// datagrams that were read together are taken in; `now` is when they were read.
+    func receive(
+        _ datagram: UnsafeRawBufferPointer, from sender: Endpoint, now: Instant
+    ) -> Bool
+
+    /// All datagrams that were read together have been taken in.
+    func receivedAll()
+}
+
+extension DatagramReceiver {
+    public func receivedAll() {}
 }
 
 /// One bound UDP socket of one address family, for all that speak over UDP from our port:
-/// trackers now, the DHT and uTP beside them. It does not know their protocols; each datagram is
+/// trackers, the DHT, and uTP beside them. It does not know their protocols; each datagram is
 /// offered to the receivers in their order until one takes it.
 ///
-/// The socket is not connected, so that it outlives the errors of single destinations, and it
-/// opens itself again if it breaks.
+/// Datagrams are read and sent many at a time by `recvmmsg` and `sendmmsg`, without an object for
+/// each. The socket is not connected, so that it outlives the errors of single destinations, and
+/// it opens itself again if it breaks.
 public final class UDPSocket: Sendable {
     public let eventLoop: any EventLoop
     /// Where the socket is bound; its port is the one that the system chose if none was asked for.
@@ -33,11 +43,38 @@ public final class UDPSocket: Sendable {
     public static func bind(
         to endpoint: Endpoint, on eventLoop: any EventLoop
     ) async throws -> UDPSocket {
-        let core = try await eventLoop.submit {
-            NIOLoopBound(Core(eventLoop: eventLoop), eventLoop: eventLoop)
+        let (core, local) = try await eventLoop.submit {
+            let core = Core(eventLoop: eventLoop)
+            let local = try core.bind(to: endpoint)
+            return (NIOLoopBound(core, eventLoop: eventLoop), local)
         }.get()
-        let local = try await eventLoop.flatSubmit { core.value.bind(to: endpoint) }.get()
         return UDPSocket(eventLoop: eventLoop, localEndpoint: local, core: core)
+    }
+
+    /// Binds a socket of each address family to one port: to `address`, or to all addresses of
+    /// this machine, which may lack either family.
+    ///
+    /// - Parameter port: 0 for any that is free.
+    public static func bindFamilies(
+        address: String?, port: UInt16, on eventLoop: any EventLoop
+    ) async throws -> [UDPSocket] {
+        if let address {
+            guard let endpoint = Endpoint(addressText: address, port: port) else {
+                throw SocketAddressError.FailedToParseIPByteBuffer(address: ByteBuffer())
+            }
+            return [try await bind(to: endpoint, on: eventLoop)]
+        }
+        let any4 = Endpoint(ipv4: 0, port: port)
+        let any6 = Endpoint(ipv6High: 0, low: 0, port: port)
+        let first: UDPSocket
+        do {
+            first = try await bind(to: any4, on: eventLoop)
+        } catch {
+            return [try await bind(to: any6, on: eventLoop)]
+        }
+        let chosen = any6.with(port: first.localEndpoint.port)
+        let second = try? await bind(to: chosen, on: eventLoop)
+        return [first] + (second.map { [$0] } ?? [])
     }
 
     /// Adds a receiver behind those that are there. It is not kept alive.
@@ -51,16 +88,18 @@ public final class UDPSocket: Sendable {
 
     /// Sends a datagram at the next `flush`. On the event loop only. What cannot be sent is lost,
     /// as any datagram may be.
-    public func write(_ bytes: ByteBuffer, to destination: Endpoint) {
+    public func write(_ bytes: UnsafeRawBufferPointer, to destination: Endpoint) {
         core.value.write(bytes, to: destination)
+    }
+
+    public func write(_ bytes: [UInt8], to destination: Endpoint) {
+        bytes.withUnsafeBytes { write($0, to: destination) }
     }
 
     /// Sends what was written. On the event loop only.
     public func flush() { core.value.flush() }
 
-    public func close() async {
-        try? await eventLoop.flatSubmit { [core] in core.value.close() }.get()
-    }
+    public func close() async { await onLoop { $0.close() } }
 
     private func onLoop(_ body: @escaping @Sendable (Core) -> Void) async {
         try? await eventLoop.submit { [core] in body(core.value) }.get()
@@ -75,67 +114,44 @@ extension UDPSocket {
         }
 
         let eventLoop: any EventLoop
-        private(set) var channel: (any Channel)?
+        private let batch = DatagramBatch()
+        private var queue = DatagramQueue()
+        private var open: DatagramDescriptor?
+        private var isIPv4 = true
         private var slots: [Slot] = []
+        private var isReading = false
         private var isClosed = false
 
         init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
-        func bind(to endpoint: Endpoint) -> EventLoopFuture<Endpoint> {
+        deinit { open?.close() }
+
+        func bind(to endpoint: Endpoint) throws -> Endpoint {
             let bound = NIOLoopBound(self, eventLoop: eventLoop)
-            let messageCount = Limits.datagramsPerRead
-            let waterMark = ChannelOptions.Types.WriteBufferWaterMark(
-                low: Limits.datagramBytesWaitingMax / 2, high: Limits.datagramBytesWaitingMax)
-            var bootstrap = DatagramBootstrap(group: eventLoop)
-                .channelOption(.writeBufferWaterMark, value: waterMark)
-                .channelOption(.datagramVectorReadMessageCount, value: messageCount)
-                // The buffer is cut into as many parts as datagrams are read.
-                .channelOption(
-                    .recvAllocator,
-                    value: FixedSizeRecvByteBufferAllocator(
-                        capacity: messageCount * Limits.datagramByteCountMax)
-                )
-                .channelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHandler(Demultiplexer(bound.value))
-                    }
-                }
-            if !endpoint.isIPv4 {
-                let only6 = ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only)
-                bootstrap = bootstrap.channelOption(only6, value: 1)
+            let (opened, local) = try DatagramDescriptor.bind(to: endpoint) { [eventLoop] in
+                eventLoop.execute { bound.value.wake() }
             }
-            let address: SocketAddress
-            do {
-                address = try SocketAddress(endpoint)
-            } catch {
-                return eventLoop.makeFailedFuture(error)
-            }
-            return bootstrap.bind(to: address).flatMapThrowing { channel in
-                guard let address = channel.localAddress, let local = Endpoint(address) else {
-                    throw ChannelError.unknownLocalAddress
-                }
-                bound.value.opened(channel, at: local)
-                return local
-            }
+            open = opened
+            isIPv4 = endpoint.isIPv4
+            opened.arm(forWriting: false)
+            return local
         }
 
-        private func opened(_ channel: any Channel, at local: Endpoint) {
-            guard !isClosed else {
-                channel.close(promise: nil)
-                return
-            }
-            self.channel = channel
-            let bound = NIOLoopBound(self, eventLoop: eventLoop)
-            channel.closeFuture.whenComplete { _ in bound.value.broke(at: local) }
+        /// Gives the socket up, and opens it again after a while.
+        func broke() {
+            guard let local = open?.localEndpoint else { return }
+            open?.close()
+            open = nil
+            queue.removeAll()
+            reopen(at: local)
         }
 
-        private func broke(at local: Endpoint) {
-            channel = nil
-            guard !isClosed else { return }
+        private func reopen(at local: Endpoint) {
             let bound = NIOLoopBound(self, eventLoop: eventLoop)
             eventLoop.scheduleTask(in: .nanoseconds(Limits.rebindWait.nanoseconds)) {
-                guard !bound.value.isClosed else { return }
-                bound.value.bind(to: local).whenFailure { _ in bound.value.broke(at: local) }
+                let core = bound.value
+                guard !core.isClosed, core.open == nil else { return }
+                if (try? core.bind(to: local)) == nil { core.reopen(at: local) }
             }
         }
 
@@ -149,48 +165,65 @@ extension UDPSocket {
             slots.removeAll { $0.receiver == nil || $0.receiver === receiver }
         }
 
-        func receive(_ datagram: ByteBuffer, from sender: SocketAddress) {
-            guard let endpoint = Endpoint(sender) else { return }
-            for slot in slots where slot.receiver?.receive(datagram, from: endpoint) == true {
-                return
+        /// The descriptor can be read or written, and is not watched until it is armed again.
+        private func wake() {
+            guard open != nil else { return }
+            read(turns: Limits.datagramReadsPerTurn)
+        }
+
+        private func read(turns: Int) {
+            var turns = turns
+            while let open, turns > 0 {
+                turns -= 1
+                switch batch.read(from: open.number) {
+                case .datagrams(let count):
+                    deliver(count)
+                    if count < Limits.datagramsPerCall { return rearm() }
+                case .nothing:
+                    queue.send(to: open.number, by: batch)
+                    return rearm()
+                case .passing: continue
+                case .broken: return broke()
+                }
             }
+            guard open != nil else { return }
+            // There may be more: others on the loop first.
+            let bound = NIOLoopBound(self, eventLoop: eventLoop)
+            eventLoop.execute { bound.value.wake() }
         }
 
-        func write(_ bytes: ByteBuffer, to destination: Endpoint) {
-            guard let channel, channel.isWritable,
-                let address = try? SocketAddress(destination)
-            else { return }
-            let envelope = AddressedEnvelope(remoteAddress: address, data: bytes)
-            channel.pipeline.syncOperations.write(NIOAny(envelope), promise: nil)
+        private func rearm() { open?.arm(forWriting: !queue.isEmpty) }
+
+        private func deliver(_ count: Int) {
+            let now = MonotonicClock.now
+            isReading = true
+            for index in 0..<count {
+                guard let (datagram, sender) = batch.datagram(index) else { continue }
+                for slot in slots
+                where slot.receiver?.receive(datagram, from: sender, now: now) == true { break }
+            }
+            for slot in slots { slot.receiver?.receivedAll() }
+            isReading = false
+            flush()
         }
 
-        func flush() { channel?.pipeline.syncOperations.flush() }
+        func write(_ bytes: UnsafeRawBufferPointer, to destination: Endpoint) {
+            guard open != nil, destination.isIPv4 == isIPv4 else { return }
+            queue.append(bytes, to: destination)
+        }
 
-        func close() -> EventLoopFuture<Void> {
+        /// While datagrams are taken in, what answers them is gathered.
+        func flush() {
+            guard !isReading, let open, !queue.isEmpty else { return }
+            queue.send(to: open.number, by: batch)
+            if !queue.isEmpty { open.arm(forWriting: true) }
+        }
+
+        func close() {
             isClosed = true
             slots = []
-            return channel?.close() ?? eventLoop.makeSucceededVoidFuture()
+            open?.close()
+            open = nil
         }
-    }
-
-    private final class Demultiplexer: ChannelInboundHandler {
-        typealias InboundIn = AddressedEnvelope<ByteBuffer>
-
-        private let core: Core
-
-        init(_ core: Core) { self.core = core }
-
-        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-            let envelope = unwrapInboundIn(data)
-            core.receive(envelope.data, from: envelope.remoteAddress)
-        }
-
-        func channelReadComplete(context: ChannelHandlerContext) {
-            core.flush()
-            context.fireChannelReadComplete()
-        }
-
-        /// A datagram that could not be sent or was refused says nothing about the socket.
-        func errorCaught(context: ChannelHandlerContext, error: any Error) {}
     }
 }

@@ -94,10 +94,9 @@ actor UDPTrackerClient {
         run()
     }
 
-    fileprivate func take(_ datagram: ByteBuffer, from sender: Endpoint) -> Bool {
-        let bytes = Array(datagram.readableBytesView)
+    fileprivate func take(_ datagram: [UInt8], from sender: Endpoint, now: Instant) -> Bool {
         let isOurs = machine.receive(
-            bytes[...], from: sender, now: MonotonicClock.now, using: &generator, into: &actions)
+            datagram[...], from: sender, now: now, using: &generator, into: &actions)
         run()
         return isOurs
     }
@@ -114,7 +113,7 @@ actor UDPTrackerClient {
         for index in 0..<actions.count {
             switch actions[index] {
             case .send(let bytes, let destination):
-                socket.write(ByteBuffer(bytes: bytes), to: destination)
+                socket.write(bytes, to: destination)
             case .announced(let id, let response):
                 waiting.removeValue(forKey: id)?.resume(returning: .announce(response))
             case .scraped(let id, let response):
@@ -142,8 +141,13 @@ actor UDPTrackerClient {
 }
 
 extension UDPTrackerClient: DatagramReceiver {
-    nonisolated func receive(_ datagram: ByteBuffer, from sender: Endpoint) -> Bool {
+    nonisolated func receive(
+        _ datagram: UnsafeRawBufferPointer, from sender: Endpoint, now: Instant
+    ) -> Bool {
+        // An action is a number under 256 in 32 bits: what begins otherwise need not be copied.
+        guard datagram.first == 0 else { return false }
+        let bytes = Array(datagram)
         // The socket calls on its event loop, which is this actor's executor.
-        assumeIsolated { $0.take(datagram, from: sender) }
+        return assumeIsolated { $0.take(bytes, from: sender, now: now) }
     }
 }

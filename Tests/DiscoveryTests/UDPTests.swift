@@ -15,10 +15,26 @@ private final class Collector: DatagramReceiver {
 
     init(beginning: UInt8) { self.beginning = beginning }
 
-    func receive(_ datagram: ByteBuffer, from sender: Endpoint) -> Bool {
-        let bytes = Array(datagram.readableBytesView)
+    func receive(
+        _ datagram: UnsafeRawBufferPointer, from sender: Endpoint, now: Instant
+    ) -> Bool {
+        let bytes = Array(datagram)
         guard bytes.first == beginning else { return false }
         taken.add((bytes, sender))
+        return true
+    }
+}
+
+/// Sends every datagram back.
+private final class Echo: DatagramReceiver {
+    let socket: UDPSocket
+
+    init(_ socket: UDPSocket) { self.socket = socket }
+
+    func receive(
+        _ datagram: UnsafeRawBufferPointer, from sender: Endpoint, now: Instant
+    ) -> Bool {
+        socket.write(datagram, to: sender)
         return true
     }
 }
@@ -39,10 +55,12 @@ final class TestUDPTracker: DatagramReceiver {
         await socket.add(self)
     }
 
-    func receive(_ datagram: ByteBuffer, from sender: Endpoint) -> Bool {
-        let packet = Array(datagram.readableBytesView)
+    func receive(
+        _ datagram: UnsafeRawBufferPointer, from sender: Endpoint, now: Instant
+    ) -> Bool {
+        let packet = Array(datagram)
         packets.add(packet)
-        if let reply = answer(packet) { socket.write(ByteBuffer(bytes: reply), to: sender) }
+        if let reply = answer(packet) { socket.write(reply, to: sender) }
         return true
     }
 
@@ -74,7 +92,7 @@ final class TestUDPTracker: DatagramReceiver {
         for receiver in [first, second, third] { await socket.add(receiver) }
         sender.eventLoop.execute {
             for bytes: [UInt8] in [[2, 7], [3], [], [1, 8], [1, 9]] {
-                sender.write(ByteBuffer(bytes: bytes), to: socket.localEndpoint)
+                sender.write(bytes, to: socket.localEndpoint)
             }
             sender.flush()
         }
@@ -86,7 +104,7 @@ final class TestUDPTracker: DatagramReceiver {
         #expect(third.taken.all.isEmpty)
         await socket.remove(second)
         sender.eventLoop.execute {
-            sender.write(ByteBuffer(bytes: [2, 8]), to: socket.localEndpoint)
+            sender.write([2, 8], to: socket.localEndpoint)
             sender.flush()
         }
         #expect(await third.taken.first(1).map(\.0) == [[2, 8]])
@@ -110,11 +128,92 @@ final class TestUDPTracker: DatagramReceiver {
         await socket.add(collector)
         let sent = (0..<64).map { [1, UInt8($0)] + Array(repeating: UInt8($0), count: 1498) }
         socket.eventLoop.execute {
-            for bytes in sent { socket.write(ByteBuffer(bytes: bytes), to: socket.localEndpoint) }
+            for bytes in sent { socket.write(bytes, to: socket.localEndpoint) }
             socket.flush()
         }
         #expect(await collector.taken.first(64).map(\.0) == sent)
         await socket.close()
+    }
+
+    @Test("K15 what is longer than any datagram of ours is dropped, and what is empty is harmless")
+    func k15() async throws {
+        let socket = try await UDPSocket.bind(to: loopback4, on: testLoop())
+        let collector = Collector(beginning: 1)
+        await socket.add(collector)
+        socket.eventLoop.execute {
+            for count in [65_507, 2_049, 0, 2_048] {
+                socket.write(Array(repeating: 1, count: count), to: socket.localEndpoint)
+            }
+            socket.flush()
+        }
+        #expect(await collector.taken.first(1).map(\.0.count) == [2_048])
+        await socket.close()
+    }
+
+    @Test func whatTheOtherFamilyWouldCarryIsLost() async throws {
+        let socket = try await UDPSocket.bind(to: loopback4, on: testLoop())
+        let collector = Collector(beginning: 1)
+        await socket.add(collector)
+        let port = socket.localEndpoint.port
+        socket.eventLoop.execute {
+            socket.write([1, 6], to: loopback6.with(port: port))
+            socket.write([1, 4], to: socket.localEndpoint)
+            socket.flush()
+        }
+        #expect(await collector.taken.first(1).map(\.0) == [[1, 4]])
+        await socket.close()
+    }
+
+    @Test func answersMoreThanOneReadBringsAndDoesNotLoseItsPlace() async throws {
+        let echo = Echo(try await UDPSocket.bind(to: loopback4, on: testLoop()))
+        await echo.socket.add(echo)
+        let socket = try await UDPSocket.bind(to: loopback4, on: testLoop())
+        let collector = Collector(beginning: 1)
+        await socket.add(collector)
+        // In portions, as the system holds some hundreds for a socket and loses the rest.
+        for portion in 0..<12 {
+            socket.eventLoop.execute {
+                for number in 0..<100 {
+                    socket.write([1, UInt8(portion), UInt8(number)], to: echo.socket.localEndpoint)
+                }
+                socket.flush()
+            }
+            _ = await collector.taken.first(100 * (portion + 1))
+        }
+        let numbers = collector.taken.all.map { Int($0.0[1]) * 100 + Int($0.0[2]) }
+        #expect(numbers == Array(0..<1_200))
+        await echo.socket.close()
+        await socket.close()
+    }
+
+    @Test func sendsAgainAfterMoreWasWrittenThanItHolds() async throws {
+        let socket = try await UDPSocket.bind(to: loopback4, on: testLoop())
+        let collector = Collector(beginning: 1)
+        await socket.add(collector)
+        socket.eventLoop.execute {
+            for _ in 0..<2_000 {
+                socket.write(Array(repeating: 2, count: 1_400), to: socket.localEndpoint)
+            }
+            socket.flush()
+        }
+        let repeated = socket.eventLoop.scheduleRepeatedTask(
+            initialDelay: .zero, delay: .milliseconds(20)
+        ) { _ in
+            socket.write([1], to: socket.localEndpoint)
+            socket.flush()
+        }
+        _ = await collector.taken.first(1)
+        repeated.cancel()
+        await socket.close()
+    }
+
+    @Test func bothFamiliesOfTheMachineShareAPort() async throws {
+        let sockets = try await UDPSocket.bindFamilies(address: nil, port: 0, on: testLoop())
+        #expect(sockets.map(\.localEndpoint.isIPv4) == [true, false])
+        #expect(sockets[0].localEndpoint.port == sockets[1].localEndpoint.port)
+        let one = try await UDPSocket.bindFamilies(address: "127.0.0.1", port: 0, on: testLoop())
+        #expect(one.map(\.localEndpoint.address) == [loopback4])
+        for socket in sockets + one { await socket.close() }
     }
 
     @Test func opensItselfAgainWhenItBreaks() async throws {
@@ -122,13 +221,11 @@ final class TestUDPTracker: DatagramReceiver {
         let sender = try await UDPSocket.bind(to: loopback4, on: testLoop())
         let collector = Collector(beginning: 1)
         await socket.add(collector)
-        try await socket.eventLoop.flatSubmit { [core = socket.core] in
-            core.value.channel?.close() ?? core.eventLoop.makeSucceededVoidFuture()
-        }.get()
+        try await socket.eventLoop.submit { [core = socket.core] in core.value.broke() }.get()
         let repeated = sender.eventLoop.scheduleRepeatedTask(
             initialDelay: .zero, delay: .milliseconds(20)
         ) { _ in
-            sender.write(ByteBuffer(bytes: [1]), to: socket.localEndpoint)
+            sender.write([1], to: socket.localEndpoint)
             sender.flush()
         }
         _ = await collector.taken.first(1)
@@ -225,7 +322,7 @@ final class TestUDPTracker: DatagramReceiver {
             // The stranger answers at once what was asked of this one, which says nothing.
             let forged = packet[8..<16] + Array(repeating: 0xEE, count: 8)
             stranger.eventLoop.execute {
-                stranger.write(ByteBuffer(bytes: forged), to: socket.localEndpoint)
+                stranger.write(Array(forged), to: socket.localEndpoint)
                 stranger.flush()
             }
             return nil

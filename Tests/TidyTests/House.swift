@@ -33,6 +33,7 @@ struct House {
             imports: [
                 "Transport", "Tracker", "Hashing", "Units", "NIOCore", "NIOPosix",
                 "AsyncHTTPClient", "NIOHTTP1", "NIOHTTPCompression", "NIOSSL", "Logging",
+                "CLinux",
             ]),
         "Storage": Room(
             floor: 4, imports: ["Metainfo", "Hashing", "Units", "GRDB", "CLinux"]),
