@@ -78,6 +78,7 @@ let house: [Room] = [
             "Metainfo", "Tracker", "Hashing", "Units",
         ],
         packages: [NIOCore, NIOPosix, Logging]),
+    room("Simulator", uses: ["Units"]),
 
     // Floor 7, doors.
     door(
@@ -207,7 +208,7 @@ let package = Package(
     products: open.compactMap { room in
         switch room.name {
         case "SwarmEngine": .library(name: room.name, targets: [room.name])
-        case "swarm": .executable(name: room.name, targets: [room.name])
+        case "swarm", "swarm-sim": .executable(name: room.name, targets: [room.name])
         default: nil
         }
     },

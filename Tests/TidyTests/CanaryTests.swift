@@ -41,6 +41,8 @@ import Testing
         Canary(pureFloors, "x.shuffle(\n    using: &rng)\ny.randomElement()", caughtOn: [3]),
         Canary(pureFloors, "var g = SystemRandomNumberGenerator()", caughtOn: [1]),
         Canary(pureFloors, in: "Storage", "let a = ContinuousClock.now", caughtOn: []),
+        Canary(pureFloors, in: "Simulator", "let a = ContinuousClock.now", caughtOn: [1]),
+        Canary(imports, in: "Simulator", "import Glibc\nimport Units", caughtOn: [1]),
     ]
 
     static let traps = [

@@ -4,10 +4,15 @@ struct House {
     struct Room {
         let floor: Int
         let imports: Set<String>
+        /// Above the floors that decide, and as still as they are: its clock and dice are its own.
+        var isPure = false
     }
 
     /// The first floor that may ask for the time, open a file or a socket, or throw dice.
     static let firstImpureFloor = 4
+
+    /// Whether the room must not know the time, nor throw dice without a seed.
+    static func isPure(_ room: Room) -> Bool { room.isPure || room.floor < firstImpureFloor }
 
     /// Modules of the platform, for the floors that do input and output.
     static let platform: Set<String> = [
@@ -44,6 +49,7 @@ struct House {
                 "SwarmScheduler", "Transport", "Discovery", "Storage", "Chunker", "PeerWire",
                 "Metainfo", "Tracker", "Hashing", "Units", "NIOCore", "NIOPosix", "Logging",
             ]),
+        "Simulator": Room(floor: 5, imports: ["Units"], isPure: true),
         "swarm": Room(
             floor: 7,
             imports: [

@@ -39,7 +39,7 @@ let imports = Rule(name: "imports") { source, room in
         return [Finding(path: source.path, line: 1, text: "no such room in the table: \(room)")]
     }
     var allowed = rules.imports.union([room])
-    if rules.floor >= House.firstImpureFloor { allowed.formUnion(House.platform) }
+    if !House.isPure(rules) { allowed.formUnion(House.platform) }
     return source.code.enumerated().compactMap { number, code in
         guard let module = importedModule(code), !allowed.contains(module) else { return nil }
         return Finding(path: source.path, line: number + 1, text: "\(room) imports \(module)")
@@ -47,8 +47,7 @@ let imports = Rule(name: "imports") { source, room in
 }
 
 let pureFloors = Rule(name: "pure floors") { source, room in
-    guard let room, let floor = House.rooms[room]?.floor, floor < House.firstImpureFloor
-    else { return [] }
+    guard let room, let rules = House.rooms[room], House.isPure(rules) else { return [] }
     let banned = [
         "Date(", "ContinuousClock", "SuspendingClock", "SystemRandomNumberGenerator",
         "Task.sleep", "Task {", "Task.detached",
