@@ -49,6 +49,7 @@ let house: [Room] = [
     room("Metainfo", uses: ["Bencode", "Hashing", "Units"]),
     room("PeerWire", uses: ["Bencode", "Hashing", "Units"], packages: [NIOCore]),
     room("Tracker", uses: ["Bencode", "Hashing", "Units"]),
+    room("Kademlia", uses: ["Bencode", "Hashing", "Units"]),
 
     // Floor 3, decisions.
     room(

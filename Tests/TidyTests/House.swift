@@ -26,6 +26,7 @@ struct House {
         "Metainfo": Room(floor: 2, imports: ["Bencode", "Hashing", "Units"]),
         "PeerWire": Room(floor: 2, imports: ["Bencode", "Hashing", "Units", "NIOCore"]),
         "Tracker": Room(floor: 2, imports: ["Bencode", "Hashing", "Units"]),
+        "Kademlia": Room(floor: 2, imports: ["Bencode", "Hashing", "Units"]),
         "SwarmScheduler": Room(
             floor: 3,
             imports: [
