@@ -68,6 +68,15 @@ public enum Limits {
     /// Bytes of metadata (BEP 9, `metadata_size`).
     public static let metadataSizeMax = 16 << 20
 
+    // MARK: Peer exchange (BEP 11)
+
+    /// Contacts of one list of a message, IPv4 and IPv6 together.
+    public static let peerExchangeContactsMax = 50
+    /// Bytes of a message: a first one may name all that a client is connected to.
+    static let peerExchangeBytesMax = 64 << 10
+    /// Values in a message; BEP 11 has six.
+    static let peerExchangeTokensMax = 256
+
     // MARK: Merkle hashes (BEP 52)
 
     /// Hashes of one layer in one message: the leaves of a piece of 128 MiB. The BEP says that

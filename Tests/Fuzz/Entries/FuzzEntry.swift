@@ -7,6 +7,7 @@ public enum FuzzEntry: String, CaseIterable, Sendable {
     case peerwire
     case httptracker
     case udptracker
+    case pex
 
     /// Does what a client would do with `bytes`. A trap is a fault found; so is a property that
     /// does not hold, which is returned in words.
@@ -19,6 +20,7 @@ public enum FuzzEntry: String, CaseIterable, Sendable {
             case .peerwire: try PeerWireFuzz.run(bytes)
             case .httptracker: try HTTPTrackerFuzz.run(bytes)
             case .udptracker: try UDPTrackerFuzz.run(bytes)
+            case .pex: try PeerExchangeFuzz.run(bytes)
             }
             return nil
         } catch {
