@@ -40,6 +40,8 @@ public struct PeerSession: Sendable {
     var suggestions = Allowance()
     var allowedFastCount = 0
     var haveCount = 0
+    /// Our extension handshake has been sent.
+    var hasAdvertised = false
 
     enum Phase: Sendable {
         case handshaking
@@ -152,6 +154,15 @@ extension PeerSession {
     public var advertisedExtensions: ExtensionIDs {
         get { rules.advertised }
         set { rules.advertised = newValue }
+    }
+
+    /// Our extension handshake says this. What the first does not name is not taken; later ones
+    /// name only what changes (BEP 10).
+    public mutating func advertise(_ extensions: ExtensionIDs) {
+        var ids = hasAdvertised ? advertisedExtensions : ExtensionIDs()
+        ids.merge(extensions)
+        advertisedExtensions = ids
+        hasAdvertised = true
     }
 
     /// Bytes of memory held for a frame or handshake that is not complete.

@@ -128,6 +128,7 @@ public final class PeerConduit: ChannelInboundHandler, @unchecked Sendable {
 
     /// Encodes a message; it leaves with the next `flush`.
     public func send(_ message: PeerMessage) {
+        if case .extensionHandshake(let said) = message { session.advertise(said.extensions) }
         session.encode(message, into: &outbound)
     }
 

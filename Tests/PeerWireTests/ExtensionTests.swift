@@ -53,6 +53,21 @@ import Units
         }
     }
 
+    @Test("X9 what our own extension handshake does not name is not taken")
+    func x9Advertised() {
+        var wire = Wire.open()
+        wire.session.advertise(ExtensionIDs(ours: [.dontHave]))
+        #expect(wire.receive(frame(20, [ExtensionID.peerExchange.rawValue, 1])) == [])
+        #expect(wire.session.counters.unadvertised == 1)
+        wire.session.advertise(ExtensionIDs(ours: [.peerExchange]))
+        let taken = PeerSession.Event.message(.extended(.peerExchange, ByteBuffer(bytes: [1])))
+        #expect(wire.receive(frame(20, [ExtensionID.peerExchange.rawValue, 1])) == [taken])
+        // Named earlier, and not revoked.
+        let lost = PeerSession.Event.message(.dontHave(PieceIndex(1)))
+        #expect(
+            wire.receive(frame(20, [ExtensionID.dontHave.rawValue, 0, 0, 0, 1])).contains(lost))
+    }
+
     @Test("X1 a handshake that cannot be read is ignored, and many of them close")
     func x1Malformed() {
         var wire = Wire.open()
