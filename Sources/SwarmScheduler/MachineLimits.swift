@@ -46,6 +46,24 @@ extension Limits {
     /// How much of a peer's upload rate, in time, may be on its way from disk.
     static let uploadInFlightTime = Interval.milliseconds(500)
 
+    // MARK: Peer exchange (BEP 11)
+
+    /// From a peer's extension handshake to the first message for it, and between two looks for
+    /// news: others of whom it may be told are just connecting.
+    static let peerExchangeFirstWait = Interval.seconds(5)
+    /// Between two messages to a peer: BEP 11's minute, and what the network may make of it.
+    static let peerExchangeInterval = Interval.seconds(65)
+    /// Between two messages of a peer …
+    static let peerExchangePeriod = Interval.seconds(60)
+    /// … of which each may come so much too soon, for it may have waited on its way.
+    static let peerExchangeTolerance = Interval.seconds(30)
+    /// Messages that came too soon or made no sense, less those that were in order.
+    static let peerExchangeStrikesMax = 10
+    /// New endpoints of one peer: so many at once, then one in so much time. Nobody can fill the
+    /// list with inventions.
+    static let peerExchangeNewBurst: Int64 = 200
+    static let peerExchangeNewInterval = Interval.seconds(6)
+
     // MARK: Peers
 
     /// Blocks that a peer may send without being asked before it is cut off.

@@ -160,7 +160,7 @@ extension PeerList {
         of endpoint: Endpoint, origin: PeerOrigins, from source: Endpoint?, now: Instant
     ) -> EndpointRefusal? {
         guard endpoint.isDialable else { return .notDialable }
-        guard !ownEndpoints.contains(endpoint) else { return .ourselves }
+        guard !ownEndpoints.contains(endpoint), endpoint != ownAddress else { return .ourselves }
         let isNear = source?.isLocal ?? !origin.areStrangers
         if endpoint.isLocal, !isNear, !origin.contains(.explicit) { return .localFromAfar }
         if endpoint.port < 1024, origin.isDisjoint(with: [.tracker, .explicit]) {

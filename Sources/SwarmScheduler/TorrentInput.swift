@@ -134,6 +134,8 @@ public enum Misbehaviour: Hashable, Sendable {
     case requestOutOfRange(BlockRequest)
     case unsolicitedBlocks
     case badHashes
+    /// Its messages about peers come too often, or make no sense.
+    case badPeerExchange
 }
 
 /// Why a torrent stops for good.
@@ -162,6 +164,12 @@ public struct TorrentCounters: Hashable, Sendable {
     /// Times that a block could have been served but for the rate limit.
     public var limitedServes = 0
     public var diskFailures = 0
+    /// Messages about peers (BEP 11): told, taken, and ignored because they came too soon or made
+    /// no sense; and the endpoints that were new among what was taken.
+    public var pexMessagesSent = 0
+    public var pexMessagesReceived = 0
+    public var pexMessagesIgnored = 0
+    public var pexPeersTaken = 0
 
     public init() {}
 }

@@ -93,12 +93,17 @@ extension TorrentMachine {
 
     private func ourExtensions(to endpoint: Endpoint) -> ExtensionHandshake {
         ExtensionHandshake(
-            extensions: ExtensionIDs(ours: [.dontHave, .uploadOnly]),
+            extensions: ExtensionIDs(ours: extensionsOffered),
             clientName: configuration.clientName,
             listenPort: configuration.listenPort == 0 ? nil : configuration.listenPort,
             requestQueueMax: Limits.uploadQueueMax,
             yourIP: endpoint.address,
             uploadOnly: isFinished)
+    }
+
+    /// What peers may send us. One that is off is not even mentioned (BEP 27).
+    private var extensionsOffered: [ExtensionID] {
+        [.dontHave, .uploadOnly] + (peerExchange.isOn ? [.peerExchange] : [])
     }
 
     /// Ends a connection from our side.
@@ -121,6 +126,7 @@ extension TorrentMachine {
         picker.peerLeft(having: peer.pieces, countedAsSeed: peer.isCountedAsSeed)
         picker.releaseExclusive(key)
         choker.remove(key)
+        peerExchange.left(key)
         peerList.setSeed(peer.isSeed, of: key)
         peerList.disconnected(key, reason.departure, now: now, using: &generator)
         abandonLeaves(askedOf: key, now: now, into: &actions)

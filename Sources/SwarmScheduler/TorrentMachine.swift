@@ -21,6 +21,8 @@ public struct TorrentMachine: Sendable {
         public var uploadLimit: ByteRate?
         public var downloadLimit: ByteRate?
         public var isSequential = false
+        /// Whether peers are told of each other (BEP 11); never those of a private torrent.
+        public var usesPEX = true
         /// Whether to let seeds go once we are one.
         public var dropsSeedsWhenFinished = true
 
@@ -35,6 +37,7 @@ public struct TorrentMachine: Sendable {
     var peerList: PeerList
     var choker: Choker
     var banPolicy: BanPolicy
+    var peerExchange: PeerExchange
     var downloadLimiter: RateLimiter
     var uploadLimiter: RateLimiter
     var generator: SeededGenerator
@@ -86,6 +89,7 @@ public struct TorrentMachine: Sendable {
         self.peerList = PeerList(configuration: known, seed: generator.next())
         self.choker = Choker(slots: configuration.uploadSlots.map { .fixed($0) } ?? .automatic)
         self.banPolicy = BanPolicy()
+        self.peerExchange = PeerExchange(isOn: configuration.usesPEX && !metainfo.isPrivate)
         self.downloadLimiter = RateLimiter(rate: configuration.downloadLimit)
         self.uploadLimiter = RateLimiter(rate: configuration.uploadLimit)
         self.wasFinished = picker.isFinished
@@ -226,6 +230,7 @@ public struct TorrentMachine: Sendable {
         dropUselessPeers(now: now, into: &actions)
         fillAllPeers(now: now, into: &actions)
         serveAll(now: now, into: &actions)
+        tellOfPeers(now: now, into: &actions)
         dial(now: now, into: &actions)
     }
 }

@@ -16,17 +16,19 @@ struct TorrentFixture {
     private var nextConnection: UInt64 = 0
 
     init(
-        pieces: Int, have: [Int] = [],
+        pieces: Int, have: [Int] = [], isPrivate: Bool = false,
         _ configure: (inout TorrentMachine.Configuration) -> Void = { _ in }
     ) throws {
         let content = [UInt8](repeating: 7, count: pieces * Self.pieceLength)
         let hash = SHA1Digest.hash(Array(content.prefix(Self.pieceLength))).bytes
-        let info = Bencode.dictionary([
+        var entries: [[UInt8]: Bencode] = [
             Array("length".utf8): .integer(Int64(content.count)),
             Array("name".utf8): .string("content"),
             Array("piece length".utf8): .integer(Int64(Self.pieceLength)),
             Array("pieces".utf8): .bytes((0..<pieces).flatMap { _ in hash }),
-        ])
+        ]
+        if isPrivate { entries[Array("private".utf8)] = .integer(1) }
+        let info = Bencode.dictionary(entries)
         let metainfo = try Metainfo(Bencode.dictionary([Array("info".utf8): info]).encoded())
         try self.init(metainfo, have: have, configure)
     }
