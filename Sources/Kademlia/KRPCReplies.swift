@@ -193,20 +193,22 @@ extension DatagramBuffer {
         // Its length has at most 3 digits, and a colon.
         let fitting = max(0, (room - reserved - 4) / size)
         let isIPv4 = size == NodeContact.compactIPv4ByteCount
+        let most = min(fitting, Limits.nodesPerListMax)
         var chosen = 0
-        for position in contacts.indices
-        where chosen < min(fitting, Limits.nodesPerListMax)
-            && contacts[position].endpoint.isIPv4 == isIPv4
-        { chosen += 1 }
+        for position in 0..<contacts.count {
+            let isWanted = contacts[position].endpoint.isIPv4 == isIPv4
+            chosen = min(most, isWanted ? chosen + 1 : chosen)
+        }
         putDecimal(UInt64(chosen * size))
         put(":")
         var left = chosen
-        for position in contacts.indices where left > 0 {
+        for position in 0..<contacts.count {
             let contact = contacts[position]
-            guard contact.endpoint.isIPv4 == isIPv4 else { continue }
-            put(contact.id)
-            put(contact.endpoint)
-            left -= 1
+            if left > 0, contact.endpoint.isIPv4 == isIPv4 {
+                put(contact.id)
+                put(contact.endpoint)
+                left -= 1
+            }
         }
     }
 
