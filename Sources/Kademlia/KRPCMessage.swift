@@ -133,6 +133,39 @@ extension KRPCMessage {
     }
 }
 
+// MARK: - Items
+
+extension KRPCMessage {
+    /// The value of a `put`, or of a `get`'s answer (BEP 44), copied; `nil` if there is none, or
+    /// parts of its signature are missing. Nothing is verified yet.
+    public func item(in datagram: UnsafeRawBufferPointer) -> DHTItem? {
+        guard let value else { return nil }
+        let bytes = Array(value.bytes(in: datagram))
+        guard let key, let signature else {
+            return key == nil && signature == nil ? DHTItem(value: bytes) : nil
+        }
+        guard let sequence, let key = Ed25519PublicKey(bytes: key.bytes(in: datagram)),
+            let signature = Ed25519Signature(bytes: signature.bytes(in: datagram))
+        else { return nil }
+        return DHTItem(
+            value: bytes, signed: .init(key: key, sequence: sequence, signature: signature))
+    }
+
+    /// The salt of a `put`; none is empty.
+    public func saltBytes(in datagram: UnsafeRawBufferPointer) -> [UInt8] {
+        salt.map { Array($0.bytes(in: datagram)) } ?? []
+    }
+
+    /// What a scrape was answered with (BEP 33).
+    public func filters(in datagram: UnsafeRawBufferPointer) -> ScrapeFilters? {
+        guard let seedFilter, let peerFilter,
+            let seeds = ScrapeFilter(bytes: seedFilter.bytes(in: datagram)),
+            let peers = ScrapeFilter(bytes: peerFilter.bytes(in: datagram))
+        else { return nil }
+        return ScrapeFilters(seeds: seeds, peers: peers)
+    }
+}
+
 /// Contacts that stand one after the other; what is left of them is dropped.
 public struct ContactSequence: Sequence, IteratorProtocol {
     private let bytes: UnsafeRawBufferPointer

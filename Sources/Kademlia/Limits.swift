@@ -39,8 +39,64 @@ enum Limits {
     /// A token is taken for this long, and at most for twice as long (BEP 5, "Overview").
     static let tokenPeriod = Interval.minutes(5)
 
+    // MARK: Sources
+
+    /// Sources of which is known how often they asked.
+    static let sourcesMax = 16_384
+    /// Sources that are not heard.
+    static let blockedSourcesMax = 4096
+    /// Addresses that have proven themselves.
+    static let provenSourcesMax = 16_384
+    /// Queries at once of one source: all that a client with many torrents may want of a small DHT.
+    static let sourceQueryBurst: Int64 = 250
+    /// Queries a second of one source, in the long run.
+    static let sourceQueryRate = ByteRate(bytesPerSecond: 25)
+    /// So many queries too many within `floodPeriod` are no mistake.
+    static let floodQueryCount = 500
+    static let floodPeriod = Interval.seconds(10)
+    /// How long a source that floods is not heard.
+    static let blockTime = Interval.minutes(5)
+    /// Bytes to an unproven address for each that came from it.
+    static let amplificationMax = 3
+    /// Bytes beyond that, at once: with those that `unprovenAllowanceRate` adds, at most 2,048 over
+    /// any 10 seconds. It is an answer with peers, or a few queries of ours.
+    static let unprovenAllowanceByteCount: Int64 = 1024
+    static let unprovenAllowanceRate = ByteRate(bytesPerSecond: 102)
+    /// How long a proof holds: as long as a node of the table is good (BEP 5, "Routing Table").
+    static let proofLife = Interval.minutes(15)
+
+    // MARK: Stored peers (BEP 5, BEP 33)
+
+    /// Info-hashes with peers.
+    static let storedTorrentsMax = 10_000
+    /// Peers of one info-hash; filters tell of up to 6,000 (BEP 33).
+    static let storedPeersPerTorrentMax = 1000
+    /// Peers of all info-hashes, 40 bytes each.
+    static let storedPeersMax = 200_000
+    /// Info-hashes that one address is a peer of.
+    static let storedTorrentsPerSourceMax = 1000
+    /// How long a peer stays that does not announce again; most do every 15 to 30 minutes.
+    static let storedPeerLife = Interval.minutes(45)
+    /// Peers that are looked for in answer to one query; more do not fit a packet.
+    static let answeredPeersMax = 128
+    /// How long filters are used again, as making them hashes every address.
+    static let filterLife = Interval.seconds(60)
+    /// Info-hashes of a sample; more do not fit a packet.
+    static let sampleCount = 40
+    /// How long a sample stands that is not of all info-hashes.
+    static let sampleLife = Interval.minutes(10)
+
     // MARK: Items (BEP 44)
 
+    /// Items that are stored, about 1,300 bytes each.
+    static let storedItemsMax = 4000
+    /// Items that one source may have stored.
+    static let storedItemsPerSourceMax = 400
+    /// How long an item stays that is not put again (BEP 44, "Expiration").
+    static let storedItemLife = Interval.minutes(120)
+    /// Signatures that are verified at once, and a second: 2 % of a core.
+    static let verificationBurst: Int64 = 200
+    static let verificationRate = ByteRate(bytesPerSecond: 200)
     /// Bytes of a stored value, bencoded (BEP 44, "put message").
     static let itemByteCountMax = 1000
     /// Bytes of a salt (BEP 44, "Mutable Items").

@@ -18,14 +18,23 @@ public struct ScrapeFilter: Hashable, Sendable {
 
     /// Adds an address; its port does not count.
     public mutating func insert(_ address: Endpoint) {
-        for position in Self.positions(of: address) {
-            bytes[position / 8] |= 1 << UInt8(position % 8)
-        }
+        var hasher = SHA1Hasher()
+        insert(address, using: &hasher)
+    }
+
+    /// The same with a hasher that serves for many.
+    mutating func insert(_ address: Endpoint, using hasher: inout SHA1Hasher) {
+        let (first, second) = Self.positions(of: address, using: &hasher)
+        bytes[first / 8] |= 1 << UInt8(first % 8)
+        bytes[second / 8] |= 1 << UInt8(second % 8)
     }
 
     /// Whether it may be in; false is certain.
     public func mayContain(_ address: Endpoint) -> Bool {
-        Self.positions(of: address).allSatisfy { bytes[$0 / 8] >> UInt8($0 % 8) & 1 == 1 }
+        var hasher = SHA1Hasher()
+        let (first, second) = Self.positions(of: address, using: &hasher)
+        return bytes[first / 8] >> UInt8(first % 8) & 1 == 1
+            && bytes[second / 8] >> UInt8(second % 8) & 1 == 1
     }
 
     /// Adds all that is in `other`.
@@ -49,9 +58,16 @@ public struct ScrapeFilter: Hashable, Sendable {
         bytes.withUnsafeBytes(body)
     }
 
-    private static func positions(of address: Endpoint) -> [Int] {
-        let hash = SHA1Digest.hash(address.addressBytes).bytes
-        return [0, 2].map { (Int(hash[$0]) | Int(hash[$0 + 1]) << 8) % bitCount }
+    private static func positions(
+        of address: Endpoint, using hasher: inout SHA1Hasher
+    ) -> (Int, Int) {
+        address.addressBytes.withUnsafeBytes { hasher.update($0) }
+        return hasher.finish().withUnsafeBytes { hash in
+            let first = UInt16(littleEndian: hash.loadUnaligned(as: UInt16.self))
+            let second = UInt16(
+                littleEndian: hash.loadUnaligned(fromByteOffset: 2, as: UInt16.self))
+            return (Int(first) % bitCount, Int(second) % bitCount)
+        }
     }
 }
 
