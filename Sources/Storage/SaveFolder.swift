@@ -219,7 +219,12 @@ struct SaveFolder: Sendable {
             var status = stat()
             if stat(folder, &status) == 0 { continue }
             guard mkdir(folder, 0o777) == 0 || errno == EEXIST else {
-                throw StorageError(errno: errno, path: folder)
+                let code = errno
+                // The folder above is there, so that its kind, not its absence, is the reason.
+                guard code != ENOENT, code != ENOTDIR else {
+                    throw StorageError(.folderNotPossible, path: folder, errno: code)
+                }
+                throw StorageError(errno: code, path: folder)
             }
         }
     }

@@ -47,6 +47,16 @@ private typealias File = TestTorrent.File
         #expect(status.st_mode & 0o111 == 0)
     }
 
+    @Test func whereNoFolderCanBeIsSaidInThoseWords() throws {
+        for path in ["/proc/nope/deeper", "/dev/null/x"] {
+            let error = #expect(throws: StorageError.self) {
+                try SaveFolder(path: path, creating: true)
+            }
+            #expect(error?.kind == .folderNotPossible)
+            #expect(error?.description.contains(": no folder can be made there") == true)
+        }
+    }
+
     @Test func theEndOfAFileIsAnError() throws {
         let bench = try Bench()
         let torrent = try TestTorrent(single: 100_000)
