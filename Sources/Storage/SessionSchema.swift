@@ -7,6 +7,10 @@ enum SessionSchema {
         migrator.registerMigration("1", foreignKeyChecks: .immediate) { db in
             try db.execute(sql: version1)
         }
+        migrator.registerMigration("2") { db in
+            // The magnet link of a torrent whose metadata is still to come.
+            try db.execute(sql: "ALTER TABLE torrents ADD COLUMN link TEXT")
+        }
         return migrator
     }
 

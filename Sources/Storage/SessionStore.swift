@@ -12,11 +12,13 @@ public struct TorrentRecord: Sendable, Hashable {
 
     public let id: ID
     public let infoHash: InfoHash
-    /// The save folder.
+    /// The save folder; empty for a torrent of which only the metadata is kept.
     public let folder: String
     public var name: String
     /// The bytes of the .torrent; `nil` until a magnet's metadata is there.
     public var metainfo: [UInt8]?
+    /// The magnet link that led to the torrent.
+    public var link: String?
     /// The files that are wanted; `nil` for all.
     public var wantedFiles: [FileIndex]?
     /// Seconds since 1970.
@@ -58,26 +60,32 @@ public final class SessionStore: Sendable {
 
     // MARK: - Torrents
 
-    /// Adds a torrent, or finds it if it is there already in that folder.
+    /// Adds a torrent, or finds it if it is there already in that folder. What is `nil` here stays
+    /// as it was; with `metainfo` the torrent gets its real name and all its hashes.
     ///
     /// - Parameter now: seconds since 1970.
     public func add(
         _ infoHash: InfoHash, name: String, folder: String, metainfo: [UInt8]? = nil,
-        wantedFiles: [FileIndex]? = nil, now: Int64
+        link: String? = nil, wantedFiles: [FileIndex]? = nil, now: Int64
     ) throws(SessionStoreError) -> TorrentRecord {
         try durably { db in
             try db.execute(
                 sql: """
-                    INSERT INTO torrents (hash, v1, v2, folder, name, metainfo, selection, added)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                    INSERT INTO torrents
+                        (hash, v1, v2, folder, name, metainfo, link, selection, added)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                     ON CONFLICT (hash, folder) DO UPDATE SET
+                        v1 = iif(excluded.metainfo IS NULL, v1, excluded.v1),
+                        v2 = iif(excluded.metainfo IS NULL, v2, excluded.v2),
+                        name = iif(excluded.metainfo IS NULL, name, excluded.name),
                         metainfo = coalesce(excluded.metainfo, metainfo),
+                        link = coalesce(excluded.link, link),
                         selection = coalesce(excluded.selection, selection)
                     """,
                 arguments: [
                     Data(infoHash.primary.bytes), infoHash.v1.map { Data($0.bytes) },
                     infoHash.v2.map { Data($0.bytes) }, folder, name, metainfo.map { Data($0) },
-                    wantedFiles.map { bigEndian($0.map(\.rawValue)) }, now,
+                    link, wantedFiles.map { bigEndian($0.map(\.rawValue)) }, now,
                 ])
             let row = try Row.fetchOne(
                 db, sql: "SELECT * FROM torrents WHERE hash = ? AND folder = ?",
@@ -301,6 +309,7 @@ extension TorrentRecord {
         self.folder = try row.decode(forColumn: "folder")
         self.name = try row.decode(forColumn: "name")
         self.metainfo = try row.decode(Data?.self, forColumn: "metainfo").map { Array($0) }
+        self.link = try row.decode(forColumn: "link")
         self.wantedFiles = try row.decode(Data?.self, forColumn: "selection").map {
             numbers(in: $0).map(FileIndex.init)
         }

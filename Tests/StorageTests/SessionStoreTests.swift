@@ -51,6 +51,38 @@ import Units
         #expect(try store.torrents(matching: hash(1)).map(\.folder) == ["/y", "/x"])
     }
 
+    @Test func aLinkIsKeptAndTheMetadataThatCameForItGivesTheTorrentItsNames() throws {
+        let store = try SessionStore(path: path)
+        let v1 = try #require(SHA1Digest(bytes: Array(repeating: 8, count: 20)))
+        let v2 = try #require(SHA256Digest(bytes: Array(repeating: 9, count: 32)))
+        let link = "magnet:?xt=urn:btih:\(v1)&x.pe=192.0.2.1:6881"
+        let first = try store.add(
+            InfoHash(v1: v1), name: "said", folder: "/x", link: link, now: 1)
+        #expect(first.link == link)
+        #expect(first.metainfo == nil)
+        let second = try store.add(
+            InfoHash(v1: v1, v2: v2), name: "true", folder: "/x", metainfo: [7], now: 2)
+        #expect(second.id == first.id)
+        #expect(second.infoHash == InfoHash(v1: v1, v2: v2))
+        #expect(second.name == "true")
+        #expect(second.link == link)
+        // The link again, without the metadata, takes nothing away.
+        let third = try store.add(InfoHash(v1: v1), name: "said", folder: "/x", now: 3)
+        #expect(third == second)
+    }
+
+    @Test func aStoreOfTheFirstVersionIsBroughtUpToDate() throws {
+        let store = try SessionStore(path: path)
+        _ = try store.add(hash(1), name: "a", folder: "/x", metainfo: [1], now: 1)
+        try store.queue.write { db in
+            try db.execute(sql: "ALTER TABLE torrents DROP COLUMN link")
+            try db.execute(sql: "DELETE FROM grdb_migrations WHERE identifier = '2'")
+        }
+        let record = try SessionStore(path: path).torrents().first
+        #expect(record?.metainfo == [1])
+        #expect(record?.link == nil)
+    }
+
     @Test func changesAreKept() throws {
         let store = try SessionStore(path: path)
         let id = try store.add(hash(1), name: "magnet", folder: "/x", now: 1).id
