@@ -72,6 +72,32 @@ enum Limits {
     /// 1,200 bytes that pass everywhere.
     static let urlDataByteCountMax = 1020
 
+    /// Bytes of a local announce that is read; BEP 14 asks for no more than 1,400.
+    static let localAnnounceBytesMax = 2048
+    /// Info-hashes of a local announce that we send: 52 bytes each, and 130 beside them, stay
+    /// under 1,400 (BEP 14).
+    static let localAnnounceHashesMax = 24
+    /// Info-hashes taken from a local announce: as many as fit into it.
+    static let localAnnounceHashesTaken = 40
+    /// Bytes of a local announce's cookie. A longer one is not ours.
+    static let localCookieBytesMax = 32
+    /// Bytes of a local announce's header name that is looked at.
+    static let localHeaderNameBytesMax = 16
+    /// Torrents that are announced locally.
+    static let localTorrentsMax = 100_000
+    /// Between two local announces of a torrent (BEP 14).
+    static let localAnnounceInterval = Interval.minutes(5)
+    /// Between two datagrams to a group (BEP 14).
+    static let localDatagramInterval = Interval.seconds(60)
+    /// The wait for other torrents that could share the datagram.
+    static let localGatherTime = Interval.milliseconds(500)
+    /// What a neighbour's datagram costs, so that ten a second may come for ever …
+    static let localDatagramCost = Interval.milliseconds(100)
+    /// … and a hundred at once: some clients send one for each torrent, three times.
+    static let localDatagramBurst = Interval.seconds(10)
+    /// Neighbours whose datagrams are counted.
+    static let localNeighboursMax = 1024
+
     /// Announces that may wait to be sent, over all torrents.
     static let waitingAnnouncesMax = 500_000
     /// After so many requests in a row that a tracker did not answer, it is avoided for a while.

@@ -8,6 +8,7 @@ public enum FuzzEntry: String, CaseIterable, Sendable {
     case httptracker
     case udptracker
     case pex
+    case lsd
 
     /// Does what a client would do with `bytes`. A trap is a fault found; so is a property that
     /// does not hold, which is returned in words.
@@ -21,6 +22,7 @@ public enum FuzzEntry: String, CaseIterable, Sendable {
             case .httptracker: try HTTPTrackerFuzz.run(bytes)
             case .udptracker: try UDPTrackerFuzz.run(bytes)
             case .pex: try PeerExchangeFuzz.run(bytes)
+            case .lsd: try LocalAnnounceFuzz.run(bytes)
             }
             return nil
         } catch {
