@@ -64,7 +64,8 @@ public struct PeerStore: Sendable {
         let quota = quotas[source] ?? 0
         guard quota < Limits.storedTorrentsPerSourceMax else { throw .server }
         makeRoom(for: infoHash)
-        if isKnown == nil { torrents.insert(Torrent(), for: infoHash) }
+        // Room may have been made of this very one, if nobody announced it for longest.
+        if !torrents.contains(infoHash) { torrents.insert(Torrent(), for: infoHash) }
         torrents.update(infoHash) { $0.peers.append(new) }
         torrents.touch(infoHash)
         quotas[source] = (quotas[source] ?? 0) + 1
