@@ -20,7 +20,7 @@ extension DatagramBuffer {
 
     /// Answers `find_node` with those of `nodes` and `nodes6` that `families` names (BEP 32).
     public mutating func appendNodes(
-        _ nodes: Span<NodeContact>, _ nodes6: Span<NodeContact>, families: AddressFamilies,
+        _ nodes: [NodeContact], _ nodes6: [NodeContact], families: AddressFamilies,
         _ transaction: TransactionID, to asker: Endpoint, from sender: KRPCSender,
         byteCountMax: Int = replyByteCountMax
     ) -> Range<Int>? {
@@ -33,8 +33,8 @@ extension DatagramBuffer {
     /// Answers `get_peers` with a token, nodes, as many of `peers` as keep it within 1,024 bytes
     /// (BEP 32), and for a scrape with filters (BEP 33). Without a token no announce is wanted.
     public mutating func appendPeers(
-        _ peers: Span<Endpoint>, token: WriteToken?, filters: ScrapeFilters? = nil,
-        nodes: Span<NodeContact>, _ nodes6: Span<NodeContact>, families: AddressFamilies,
+        _ peers: [Endpoint], token: WriteToken?, filters: ScrapeFilters? = nil,
+        nodes: [NodeContact], _ nodes6: [NodeContact], families: AddressFamilies,
         _ transaction: TransactionID, to asker: Endpoint, from sender: KRPCSender,
         byteCountMax: Int = replyByteCountMax
     ) -> Range<Int>? {
@@ -57,7 +57,7 @@ extension DatagramBuffer {
     /// only the number of a mutable item, as the asker has no older one.
     public mutating func appendItem(
         _ item: DHTItem?, isNumberOnly: Bool = false, token: WriteToken?,
-        nodes: Span<NodeContact>, _ nodes6: Span<NodeContact>, families: AddressFamilies,
+        nodes: [NodeContact], _ nodes6: [NodeContact], families: AddressFamilies,
         _ transaction: TransactionID, to asker: Endpoint, from sender: KRPCSender,
         byteCountMax: Int = replyByteCountMax
     ) -> Range<Int>? {
@@ -88,8 +88,8 @@ extension DatagramBuffer {
     /// Answers `sample_infohashes` (BEP 51): `interval` in whole seconds is when a new sample can
     /// be had, `storedCount` how many info-hashes there are.
     public mutating func appendSamples(
-        _ samples: Span<SHA1Digest>, interval: Interval, storedCount: Int,
-        nodes: Span<NodeContact>, _ nodes6: Span<NodeContact>, families: AddressFamilies,
+        _ samples: [SHA1Digest], interval: Interval, storedCount: Int,
+        nodes: [NodeContact], _ nodes6: [NodeContact], families: AddressFamilies,
         _ transaction: TransactionID, to asker: Endpoint, from sender: KRPCSender,
         byteCountMax: Int = replyByteCountMax
     ) -> Range<Int>? {
@@ -172,7 +172,7 @@ extension DatagramBuffer {
 
     /// The lists that `families` names, which are there even if empty.
     private mutating func putContacts(
-        _ nodes: Span<NodeContact>, _ nodes6: Span<NodeContact>, _ families: AddressFamilies,
+        _ nodes: [NodeContact], _ nodes6: [NodeContact], _ families: AddressFamilies,
         reserving reserved: Int
     ) {
         let isBoth = families == [.ipv4, .ipv6]
@@ -188,7 +188,7 @@ extension DatagramBuffer {
     }
 
     private mutating func putContacts(
-        _ contacts: Span<NodeContact>, size: Int, reserving reserved: Int
+        _ contacts: [NodeContact], size: Int, reserving reserved: Int
     ) {
         // Its length has at most 3 digits, and a colon.
         let fitting = max(0, (room - reserved - 4) / size)
@@ -213,7 +213,7 @@ extension DatagramBuffer {
     }
 
     /// Of peers of one family, all entries are as long (BEP 32, "values").
-    private mutating func putPeers(_ peers: Span<Endpoint>, room: Int) {
+    private mutating func putPeers(_ peers: [Endpoint], room: Int) {
         guard !peers.isEmpty else { return }
         var left = room - 10
         guard left >= 8 else { return }

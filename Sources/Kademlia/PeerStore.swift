@@ -123,7 +123,7 @@ public struct PeerStore: Sendable {
     /// the same for some minutes.
     public mutating func withSample<Result>(
         now: Instant, using generator: inout some RandomNumberGenerator,
-        _ body: (_ sample: Span<SHA1Digest>, _ interval: Interval) -> Result
+        _ body: (_ sample: [SHA1Digest], _ interval: Interval) -> Result
     ) -> Result {
         expire(now: now)
         let isStale = now - sampled >= Limits.sampleLife
@@ -139,7 +139,7 @@ public struct PeerStore: Sendable {
             }
             sampled = now
         }
-        return body(sample.span, max(.zero, sampled + Limits.sampleLife - now))
+        return body(sample, max(.zero, sampled + Limits.sampleLife - now))
     }
 
     // MARK: - Forgetting
