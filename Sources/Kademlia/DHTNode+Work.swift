@@ -49,9 +49,9 @@ extension DHTNode {
         return begin(.item(search), target, family, now: now, into: &output)
     }
 
-    /// Stores a value (BEP 44) at the nodes nearest to its target. With `expecting` a mutable one is
-    /// stored only if the newest that is there has that number. Values last two hours; to put them
-    /// again is the caller's.
+    /// Stores a value (BEP 44) at the nodes nearest to its target. With `expecting` a mutable one
+    /// is stored only if the newest that is there has that number. Values last two hours; to put
+    /// them again is the caller's.
     public mutating func put(
         _ item: DHTItem, salt: [UInt8] = [], expecting sequence: Int64? = nil,
         _ family: AddressFamily, now: Instant, into output: inout DHTOutput

@@ -62,7 +62,7 @@ public struct DHTNode: Sendable {
     var lastAnswerAt = Instant.distantPast
     var tokens: TokenMint
 
-    /// A node that knows nobody yet. `seed` decides all of its chances, tokens' secrets included, so
+    /// A node that knows nobody yet. `seed` decides all its chances, tokens' secrets included, so
     /// outside of tests it must not be foreseen.
     public init(_ configuration: Configuration, seed: UInt64) {
         var generator = KeyedGenerator(seed: seed)
