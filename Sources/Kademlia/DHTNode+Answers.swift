@@ -19,6 +19,7 @@ extension DHTNode {
         }
         counters.answersReceived += 1
         lastAnswerAt = now
+        sourceGuard.proved(sender, now: now)
         let roundTrip = now - transaction.sentAt
         roundTrips.answered(after: roundTrip)
         let isSecure = contact.id.isSecure(for: sender)
@@ -214,7 +215,7 @@ extension DHTNode {
         if search.item == nil { output.events.append(.item(works[place].id, item)) }
     }
 
-    private func item(of message: KRPCMessage, _ datagram: UnsafeRawBufferPointer) -> DHTItem? {
+    func item(of message: KRPCMessage, _ datagram: UnsafeRawBufferPointer) -> DHTItem? {
         guard let value = message.value.map({ Array($0.bytes(in: datagram)) }) else { return nil }
         guard let key = message.key, let signature = message.signature,
             let sequence = message.sequence

@@ -27,6 +27,12 @@ extension DHTNode {
             _ = transactions.end(transaction, from: endpoint)
             return false
         }
+        guard sourceGuard.allowsQuery(range.count, to: endpoint, now: now) else {
+            // The packet stays unsent in the buffer until that is emptied.
+            _ = transactions.end(transaction, from: endpoint)
+            counters.queriesRefused += 1
+            return false
+        }
         counters.queriesSent += 1
         output.send(range, to: endpoint)
         return true

@@ -150,9 +150,8 @@ extension DHTNode {
             return
         }
         while let contact = works[place].lookup.nextQuery(now: now, patience: roundTrips.patience) {
-            guard search(contact, for: place, now: now, into: &output) else {
+            if !search(contact, for: place, now: now, into: &output) {
                 works[place].lookup.failed(contact)
-                break
             }
         }
         guard works[place].lookup.isFinished(now: now) || works[place].isSatisfied else { return }

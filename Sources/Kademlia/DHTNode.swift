@@ -19,8 +19,8 @@ public struct DHTNode: Sendable {
         /// Whether queries are left unanswered, and ours say so (BEP 43): for who cannot be
         /// reached from outside.
         public var isReadOnly = false
-        /// Whether nobody's queries are limited: for measurements.
-        public var limitsOff = false
+        /// What strangers may have of us.
+        public var limits = SourceGuard.Configuration()
         /// Whether nodes at loopback and private addresses are nodes: for private networks.
         public var acceptsLocalAddresses = false
         /// Nodes of the table's farthest bucket; each nearer one holds half as many, down to 8.
@@ -61,6 +61,9 @@ public struct DHTNode: Sendable {
     /// When a packet last came that answered us.
     var lastAnswerAt = Instant.distantPast
     var tokens: TokenMint
+    var peerStore = PeerStore()
+    var itemStore = ItemStore()
+    var sourceGuard: SourceGuard
 
     /// A node that knows nobody yet. `seed` decides all its chances, tokens' secrets included, so
     /// outside of tests it must not be foreseen.
@@ -74,6 +77,7 @@ public struct DHTNode: Sendable {
             id: configuration.id6, rootCapacity: configuration.rootCapacity,
             acceptsLocalAddresses: configuration.acceptsLocalAddresses)
         self.tokens = TokenMint(secret: (generator.next(), generator.next()))
+        self.sourceGuard = SourceGuard(configuration.limits)
         self.generator = generator
     }
 
@@ -161,6 +165,14 @@ public struct DHTNode: Sendable {
     public func networkSize(_ family: AddressFamily) -> Double {
         family == .ipv4 ? table4.networkSize : table6.networkSize
     }
+
+    /// What is kept for others: info-hashes, their peers, and items.
+    public var storedCounts: (torrents: Int, peers: Int, items: Int) {
+        (peerStore.torrentCount, peerStore.peerCount, itemStore.count)
+    }
+
+    /// Why queries stayed without an answer.
+    public var limitCounters: SourceGuard.Counters { sourceGuard.counters }
 
     /// Pieces of work that are not finished, those that the node gave itself included.
     public var workCount: Int { works.count }
