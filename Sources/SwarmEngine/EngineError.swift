@@ -12,6 +12,8 @@ public enum EngineError: Error, Hashable, Sendable, CustomStringConvertible {
     case state(path: String, reason: String)
     case tracker(String)
     case inconsistentHashes(name: String)
+    /// What peers sent for the info-hash has the right hash and is no torrent.
+    case metadata(name: String, reason: String)
     case download(url: String, reason: String)
     case stopped
 
@@ -29,6 +31,7 @@ public enum EngineError: Error, Hashable, Sendable, CustomStringConvertible {
         case .tracker(let text): text
         case .inconsistentHashes(let name):
             "\(name): its v1 and v2 hashes contradict each other; the torrent is broken"
+        case .metadata(let name, let reason): "\(name): its metadata is of no use: \(reason)"
         case .download(let url, let reason): "\(url): \(reason)"
         case .stopped: "the session has stopped"
         }

@@ -35,7 +35,8 @@ extension Torrent {
             log.debug("peer banned", metadata: ["peer": "\(endpoint)", "reason": "\(reason)"])
             eventSink.yield(.peerBanned(endpoint, reason))
         case .failed(let failure): failed(failure)
-        case .send, .write, .serve, .finish, .completed: break
+        case .send, .write, .serve, .finish, .completed, .metadataVerified, .metadataComplete:
+            break
         }
     }
 
@@ -44,6 +45,7 @@ extension Torrent {
         case .inconsistentHashes: fail(.inconsistentHashes(name: name))
         case .disk:
             fail(lastDiskError ?? .storage(path: request.directory, reason: "the disk fails"))
+        case .metadata(let error): fail(.metadata(name: name, reason: "\(error)"))
         }
     }
 

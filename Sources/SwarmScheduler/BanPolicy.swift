@@ -19,6 +19,8 @@ public enum BanReason: Hashable, Sendable {
     case changedBlock(PieceIndex, BlockIndex)
     /// Every block of a piece that failed its hash came from this peer.
     case corruptPiece(PieceIndex)
+    /// The info dictionary that this peer sent had the wrong hash.
+    case corruptMetadata
     /// The peer broke the protocol on purpose.
     case protocolAbuse
     /// The user's wish.
@@ -28,7 +30,7 @@ public enum BanReason: Hashable, Sendable {
     public var duration: Interval {
         switch self {
         case .corruptBlock, .changedBlock: .minutes(6 * 60)
-        case .corruptPiece, .protocolAbuse: .minutes(60)
+        case .corruptPiece, .corruptMetadata, .protocolAbuse: .minutes(60)
         case .requested: .minutes(24 * 60)
         }
     }
@@ -40,6 +42,7 @@ extension BanReason: CustomStringConvertible {
         case .corruptBlock(let piece, let block): "sent corrupt \(block) of \(piece)"
         case .changedBlock(let piece, let block): "sent \(block) of \(piece) twice, differently"
         case .corruptPiece(let piece): "sent all of \(piece), which failed its hash"
+        case .corruptMetadata: "sent metadata that failed its hash"
         case .protocolAbuse: "broke the protocol"
         case .requested: "banned by the user"
         }

@@ -66,6 +66,9 @@ extension Limits {
 
     // MARK: Peers
 
+    /// Pieces that inherited peers are told of one by one; for more a bitfield is shorter.
+    static let inheritedHavesMax = 1_024
+
     /// Blocks that a peer may send without being asked before it is cut off.
     static let unsolicitedBlocksMax = 200
     /// Pieces that a peer may allow us while choking (BEP 6 gives 10).

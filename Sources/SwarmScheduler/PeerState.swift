@@ -48,6 +48,9 @@ struct PeerState: Sendable {
     var uselessSince: Instant?
     var clientName: String?
 
+    /// What it has is known now to be of so many pieces.
+    mutating func setPieceCount(_ count: Int) { pieces = Bitfield(count: count) }
+
     init(key: PeerKey, connection: PeerConnection, pieceCount: Int, now: Instant) {
         self.key = key
         self.connection = connection

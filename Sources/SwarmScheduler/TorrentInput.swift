@@ -1,4 +1,5 @@
 public import Hashing
+public import Metainfo
 public import NIOCore
 public import PeerWire
 public import Units
@@ -85,6 +86,12 @@ public enum TorrentAction: Sendable {
     case finished
     /// The peer at this address is not spoken to again for a while.
     case banned(Endpoint, BanReason)
+    /// The info dictionary is known, and is the one that was asked for. What a private torrent was
+    /// looked up with stops now (BEP 27).
+    case metadataVerified(Metainfo)
+    /// All that belongs to the metadata is there, the piece layers of v2 too if they can be had:
+    /// open the storage, then go on with `TorrentMachine(metainfo:…inheriting:)`.
+    case metadataComplete(Metainfo)
     /// The torrent cannot go on.
     case failed(TorrentFailure)
 }
@@ -144,6 +151,8 @@ public enum TorrentFailure: Hashable, Sendable {
     case inconsistentHashes(PieceIndex)
     /// The disk fails again and again.
     case disk
+    /// The info dictionary has the right hash, and no torrent can be made of it.
+    case metadata(MetainfoError)
 }
 
 /// How often what happened, to answer "why is it not faster?".

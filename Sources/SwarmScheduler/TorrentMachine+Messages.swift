@@ -49,7 +49,7 @@ extension TorrentMachine {
         case .allowedFast(let piece):
             allowedFast(piece, slot, now: now, into: &actions)
         case .extensionHandshake(let extensions):
-            apply(extensions, slot, key, now: now)
+            learn(extensions, of: key, now: now)
         case .extended(.peerExchange, let payload):
             receivePeers(payload, slot, key, now: now, into: &actions)
         case .uploadOnly(let isUploadOnly):
@@ -63,19 +63,6 @@ extension TorrentMachine {
         default:
             break
         }
-    }
-
-    private mutating func apply(
-        _ extensions: ExtensionHandshake, _ slot: Int, _ key: PeerKey, now: Instant
-    ) {
-        if let count = extensions.requestQueueMax { peers[slot]?.pipeline.peerQueues(count) }
-        if let isUploadOnly = extensions.uploadOnly { peers[slot]?.isUploadOnly = isUploadOnly }
-        peers[slot]?.clientName = extensions.clientName
-        guard let peer = peers[slot]?.connection else { return }
-        peerExchange.heard(extensions.extensions, from: key, at: peer.endpoint, now: now)
-        guard peer.isIncoming, let port = extensions.listenPort else { return }
-        // Another connection to that endpoint is no reason to close this one: peer ids tell.
-        _ = peerList.learned(listeningPort: port, of: key, now: now)
     }
 }
 

@@ -10,68 +10,9 @@ extension TorrentMachine {
         _ connection: PeerConnection, id: UInt64, now: Instant,
         into actions: inout ActionBuffer<TorrentAction>
     ) {
-        if let reason = refusal(of: connection, now: now, into: &actions) {
-            if !connection.isIncoming { dialWasted(connection.endpoint, reason, now: now) }
-            return refuse(id, reason, into: &actions)
-        }
-        let key = peers.insert { key in
-            PeerState(
-                key: key, connection: connection, pieceCount: layout.pieceCount, now: now)
-        }
-        let outcome = peerList.connected(
-            connection.endpoint, as: key, isInbound: connection.isIncoming, now: now)
-        guard outcome == .entered else {
-            _ = peers.remove(key)
-            let isDuplicate = if case .duplicate = outcome { true } else { false }
-            return refuse(id, isDuplicate ? .duplicate : .tooManyConnections, into: &actions)
-        }
+        guard let key = admit(connection, id: id, now: now, into: &actions) else { return }
         peers[Int(key.slot)]?.isOnParole = banPolicy.isOnParole(connection.endpoint)
-        actions.append(.admit(connectionID: id, key))
         greet(key, connection, into: &actions)
-    }
-
-    private mutating func refusal(
-        of connection: PeerConnection, now: Instant,
-        into actions: inout ActionBuffer<TorrentAction>
-    ) -> CloseReason? {
-        if connection.peerID == configuration.ourID { return .ourselves }
-        if let known = peer(withID: connection.peerID) {
-            guard isPreferred(connection, to: known.connection) else { return .duplicate }
-            disconnect(known.key, .duplicate, now: now, into: &actions)
-        }
-        guard connection.isIncoming else { return nil }
-        switch peerList.admits(connection.endpoint, now: now) {
-        case .admitted: return nil
-        case .refused(.banned): return .banned
-        case .refused: return .tooManyConnections
-        }
-    }
-
-    private func peer(withID id: PeerID) -> PeerState? {
-        let slot = peers.active.first { peers[$0]?.connection.peerID == id }
-        return slot.flatMap { peers[$0] }
-    }
-
-    /// Two peers that dial each other at once get two connections. Both ends must keep the same
-    /// one: that which the peer with the higher id dialled.
-    private func isPreferred(_ new: PeerConnection, to known: PeerConnection) -> Bool {
-        guard new.isIncoming != known.isIncoming else { return false }
-        let isOursHigher = new.peerID.bytes.lexicographicallyPrecedes(configuration.ourID.bytes)
-        return new.isIncoming != isOursHigher
-    }
-
-    private mutating func refuse(
-        _ id: UInt64, _ reason: CloseReason, into actions: inout ActionBuffer<TorrentAction>
-    ) {
-        counters.refusedConnections += 1
-        actions.append(.refuse(connectionID: id, reason))
-    }
-
-    /// The connection stood but is of no use.
-    private mutating func dialWasted(_ endpoint: Endpoint, _ reason: CloseReason, now: Instant) {
-        let failure: DialFailure = reason == .duplicate ? .notAttempted : .handshakeFailed
-        peerList.dialFailed(endpoint, failure, now: now, using: &generator)
-        if reason == .ourselves { peerList.markOwn(endpoint) }
     }
 
     /// What we have comes first (BEP 3), then our extensions (BEP 10).
@@ -106,16 +47,6 @@ extension TorrentMachine {
         [.dontHave, .uploadOnly] + (peerExchange.isOn ? [.peerExchange] : [])
     }
 
-    /// Ends a connection from our side.
-    mutating func disconnect(
-        _ key: PeerKey, _ reason: CloseReason, now: Instant,
-        into actions: inout ActionBuffer<TorrentAction>
-    ) {
-        guard peers.slot(of: key) != nil else { return }
-        actions.append(.disconnect(key, reason))
-        forget(key, reason, now: now, into: &actions)
-    }
-
     /// The connection is gone: what the peer owed is free again, what it had is rarer.
     mutating func forget(
         _ key: PeerKey, _ reason: CloseReason, now: Instant,
@@ -132,28 +63,6 @@ extension TorrentMachine {
         abandonLeaves(askedOf: key, now: now, into: &actions)
         fillAllPeers(now: now, into: &actions)
         dial(now: now, into: &actions)
-    }
-
-    mutating func dial(now: Instant, into actions: inout ActionBuffer<TorrentAction>) {
-        let room = configuration.connectionsMax - peers.count
-        let budget = min(max(0, room), configuration.halfOpenMax)
-        for endpoint in peerList.nextDials(
-            budget: budget, isSeeding: isFinished, now: now)
-        {
-            counters.dials += 1
-            actions.append(.dial(endpoint))
-        }
-    }
-
-    /// Ends all connections of a banned peer and refuses it for a while.
-    mutating func ban(
-        _ identity: Endpoint, _ reason: BanReason, now: Instant,
-        into actions: inout ActionBuffer<TorrentAction>
-    ) {
-        counters.bans += 1
-        let connections = peerList.ban(identity, reason, now: now)
-        actions.append(.banned(identity, reason))
-        for key in connections { disconnect(key, .banned, now: now, into: &actions) }
     }
 
     /// Lets go of peers that cannot become useful: seeds when we are one, and peers of which

@@ -6,7 +6,7 @@ public import Units
 /// whom to blame. Inputs come from connections, disk, trackers and the clock; actions go back.
 ///
 /// It holds no bytes of content: blocks pass through it into `write` actions.
-public struct TorrentMachine: Sendable {
+public struct TorrentMachine: SwarmMember, Sendable {
     /// What does not change while the torrent runs.
     public struct Configuration: Sendable {
         public var ourID: PeerID
@@ -29,7 +29,7 @@ public struct TorrentMachine: Sendable {
         public init(ourID: PeerID) { self.ourID = ourID }
     }
 
-    let metainfo: Metainfo
+    public let metainfo: Metainfo
     let layout: ContentLayout
     let configuration: Configuration
     var picker: PiecePicker
@@ -69,10 +69,14 @@ public struct TorrentMachine: Sendable {
     /// Where round robin among served peers goes on.
     var serveTurn = 0
     var lastTick = Instant.distantPast
+    /// Peers that came with the metadata and were not yet told what we have.
+    var heirlooms: [PeerKey] = []
 
+    /// - Parameter handover: what is left of the machine that fetched the metadata: its peers stay
+    ///   connected. What they have comes as messages once their sessions know the piece count.
     public init(
         metainfo: Metainfo, have: Bitfield, wanted: Bitfield, configuration: Configuration,
-        seed: UInt64
+        seed: UInt64, inheriting handover: MetadataHandover? = nil
     ) {
         let layout = metainfo.layout
         var generator = SeededGenerator(seed: seed)
@@ -94,6 +98,7 @@ public struct TorrentMachine: Sendable {
         self.uploadLimiter = RateLimiter(rate: configuration.uploadLimit)
         self.wasFinished = picker.isFinished
         self.generator = generator
+        if let handover { inherit(handover) }
     }
 
     // MARK: What can be seen
@@ -103,6 +108,7 @@ public struct TorrentMachine: Sendable {
     public var isFinished: Bool { picker.isFinished }
     public var isSeeding: Bool { picker.have.isFull }
     public var peerCount: Int { peers.count }
+    var pieceCount: Int { layout.pieceCount }
 
     // MARK: Inputs
 
@@ -111,6 +117,7 @@ public struct TorrentMachine: Sendable {
         _ input: TorrentInput, now: Instant, into actions: inout ActionBuffer<TorrentAction>
     ) {
         guard !hasFailed else { return refuseWhenFailed(input, into: &actions) }
+        if !heirlooms.isEmpty { greetInherited(now: now, into: &actions) }
         switch input {
         case .message(let key, let message):
             receive(message, from: key, now: now, into: &actions)
@@ -136,15 +143,9 @@ public struct TorrentMachine: Sendable {
         case .disconnected(let key, let reason):
             forget(key, reason, now: now, into: &actions)
         case .dialFailed(let endpoint, let reason):
-            counters.dialFailures += 1
-            peerList.dialFailed(endpoint, .refused, now: now, using: &generator)
-            if reason.departure == .ourselves { peerList.markOwn(endpoint) }
-            dial(now: now, into: &actions)
+            dialFailed(endpoint, reason, now: now, into: &actions)
         case .peersFound(let endpoints, let origins, let source):
-            for endpoint in endpoints {
-                peerList.add(endpoint, origin: origins, from: source, now: now)
-            }
-            dial(now: now, into: &actions)
+            peersFound(endpoints, origins, from: source, now: now, into: &actions)
         case .seenAs(let address):
             peerList.setOwnAddress(address.with(port: configuration.listenPort))
         case .blockDigests(let piece, let digests):
@@ -189,11 +190,14 @@ public struct TorrentMachine: Sendable {
     // MARK: Time
 
     /// Why the machine wants to be called.
-    public enum DeadlineReason: Hashable, Sendable { case tick, choke, dial, limiter, diskRetry }
+    public enum DeadlineReason: Hashable, Sendable {
+        case tick, choke, dial, limiter, diskRetry, metadata
+    }
 
     /// When `tick` is due next; nil while nothing can happen by itself.
     public func nextDeadline() -> (Instant, DeadlineReason)? {
         guard !hasFailed else { return nil }
+        guard heirlooms.isEmpty else { return (.distantPast, .tick) }
         var next: (Instant, DeadlineReason)?
         func consider(_ time: Instant?, _ reason: DeadlineReason) {
             guard let time, next.map({ time < $0.0 }) ?? true else { return }

@@ -7,7 +7,7 @@ extension EngineError {
         switch self {
         case .cannotListen, .tracker, .stopped: .failed
         case .badAddress, .duplicate: .badUsage
-        case .incomplete, .inconsistentHashes: .verificationFailed
+        case .incomplete, .inconsistentHashes, .metadata: .verificationFailed
         // Who fetches cannot write; who seeds does not have the content.
         case .storage: kind == .fetch ? .unwritable : .verificationFailed
         case .noSpace, .state: .unwritable

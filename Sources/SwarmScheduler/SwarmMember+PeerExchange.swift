@@ -4,14 +4,17 @@ import Units
 
 // MARK: - Peers that tell each other of peers (BEP 11)
 
-extension TorrentMachine {
+extension SwarmMember {
     /// A peer says whom it is connected to.
     mutating func receivePeers(
         _ payload: ByteBuffer, _ slot: Int, _ key: PeerKey, now: Instant,
         into actions: inout ActionBuffer<TorrentAction>
     ) {
         guard let remote = peers[slot]?.connection.endpoint else { return }
-        switch peerExchange.receive(payload, from: key, at: remote, into: &peerList, now: now) {
+        var list = peerList
+        let reception = peerExchange.receive(payload, from: key, at: remote, into: &list, now: now)
+        peerList = list
+        switch reception {
         case .taken(let count):
             counters.pexMessagesReceived += 1
             counters.pexPeersTaken += count
@@ -38,7 +41,9 @@ extension TorrentMachine {
             if !peer.connection.isIncoming { flags.insert(.reachable) }
             contacts.append(.init(key: peer.key, endpoint: endpoint, flags: flags))
         }
-        counters.pexMessagesSent += peerExchange.tell(
-            of: contacts, now: now, using: &generator, into: &actions)
+        var generator = generator
+        let sent = peerExchange.tell(of: contacts, now: now, using: &generator, into: &actions)
+        self.generator = generator
+        counters.pexMessagesSent += sent
     }
 }

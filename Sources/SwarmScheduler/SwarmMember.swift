@@ -1,0 +1,172 @@
+import PeerWire
+import Units
+
+/// What both machines of a torrent do alike, with metadata and without: they let connections in,
+/// dial, and remember whom they know.
+protocol SwarmMember {
+    var configuration: TorrentMachine.Configuration { get }
+    var peers: PeerTable { get set }
+    var peerList: PeerList { get set }
+    var peerExchange: PeerExchange { get set }
+    var generator: SeededGenerator { get set }
+    var counters: TorrentCounters { get set }
+    /// Whether everything that is wanted is there: seeds are not dialled then.
+    var isFinished: Bool { get }
+    /// What bitfields are as long as; 0 before the metadata is known.
+    var pieceCount: Int { get }
+
+    /// The connection is gone.
+    mutating func forget(
+        _ key: PeerKey, _ reason: CloseReason, now: Instant,
+        into actions: inout ActionBuffer<TorrentAction>)
+}
+
+// MARK: - Connections that come
+
+extension SwarmMember {
+    /// Takes a connection whose handshakes are done, or refuses it. The key if it was taken.
+    mutating func admit(
+        _ connection: PeerConnection, id: UInt64, now: Instant,
+        into actions: inout ActionBuffer<TorrentAction>
+    ) -> PeerKey? {
+        if let reason = refusal(of: connection, now: now, into: &actions) {
+            if !connection.isIncoming { dialWasted(connection.endpoint, reason, now: now) }
+            refuse(id, reason, into: &actions)
+            return nil
+        }
+        let count = pieceCount
+        let key = peers.insert { key in
+            PeerState(key: key, connection: connection, pieceCount: count, now: now)
+        }
+        let outcome = peerList.connected(
+            connection.endpoint, as: key, isInbound: connection.isIncoming, now: now)
+        guard outcome == .entered else {
+            _ = peers.remove(key)
+            let isDuplicate = if case .duplicate = outcome { true } else { false }
+            refuse(id, isDuplicate ? .duplicate : .tooManyConnections, into: &actions)
+            return nil
+        }
+        actions.append(.admit(connectionID: id, key))
+        return key
+    }
+
+    private mutating func refusal(
+        of connection: PeerConnection, now: Instant,
+        into actions: inout ActionBuffer<TorrentAction>
+    ) -> CloseReason? {
+        if connection.peerID == configuration.ourID { return .ourselves }
+        if let known = peer(withID: connection.peerID) {
+            guard isPreferred(connection, to: known.connection) else { return .duplicate }
+            disconnect(known.key, .duplicate, now: now, into: &actions)
+        }
+        guard connection.isIncoming else { return nil }
+        switch peerList.admits(connection.endpoint, now: now) {
+        case .admitted: return nil
+        case .refused(.banned): return .banned
+        case .refused: return .tooManyConnections
+        }
+    }
+
+    private func peer(withID id: PeerID) -> PeerState? {
+        let slot = peers.active.first { peers[$0]?.connection.peerID == id }
+        return slot.flatMap { peers[$0] }
+    }
+
+    /// Two peers that dial each other at once get two connections. Both ends must keep the same
+    /// one: that which the peer with the higher id dialled.
+    private func isPreferred(_ new: PeerConnection, to known: PeerConnection) -> Bool {
+        guard new.isIncoming != known.isIncoming else { return false }
+        let isOursHigher = new.peerID.bytes.lexicographicallyPrecedes(configuration.ourID.bytes)
+        return new.isIncoming != isOursHigher
+    }
+
+    private mutating func refuse(
+        _ id: UInt64, _ reason: CloseReason, into actions: inout ActionBuffer<TorrentAction>
+    ) {
+        counters.refusedConnections += 1
+        actions.append(.refuse(connectionID: id, reason))
+    }
+
+    /// The connection stood but is of no use.
+    private mutating func dialWasted(_ endpoint: Endpoint, _ reason: CloseReason, now: Instant) {
+        let failure: DialFailure = reason == .duplicate ? .notAttempted : .handshakeFailed
+        var generator = generator
+        peerList.dialFailed(endpoint, failure, now: now, using: &generator)
+        self.generator = generator
+        if reason == .ourselves { peerList.markOwn(endpoint) }
+    }
+
+    /// What the peer says of itself (BEP 10) that matters with metadata and without.
+    mutating func learn(_ extensions: ExtensionHandshake, of key: PeerKey, now: Instant) {
+        guard let slot = peers.slot(of: key) else { return }
+        if let count = extensions.requestQueueMax { peers[slot]?.pipeline.peerQueues(count) }
+        if let isUploadOnly = extensions.uploadOnly { peers[slot]?.isUploadOnly = isUploadOnly }
+        if let name = extensions.clientName { peers[slot]?.clientName = name }
+        guard let peer = peers[slot]?.connection else { return }
+        peerExchange.heard(extensions.extensions, from: key, at: peer.endpoint, now: now)
+        guard peer.isIncoming, let port = extensions.listenPort else { return }
+        // Another connection to that endpoint is no reason to close this one: peer ids tell.
+        _ = peerList.learned(listeningPort: port, of: key, now: now)
+    }
+}
+
+// MARK: - Connections that end
+
+extension SwarmMember {
+    /// Ends a connection from our side.
+    mutating func disconnect(
+        _ key: PeerKey, _ reason: CloseReason, now: Instant,
+        into actions: inout ActionBuffer<TorrentAction>
+    ) {
+        guard peers.slot(of: key) != nil else { return }
+        actions.append(.disconnect(key, reason))
+        forget(key, reason, now: now, into: &actions)
+    }
+
+    /// Ends all connections of a banned peer and refuses it for a while.
+    mutating func ban(
+        _ identity: Endpoint, _ reason: BanReason, now: Instant,
+        into actions: inout ActionBuffer<TorrentAction>
+    ) {
+        counters.bans += 1
+        let connections = peerList.ban(identity, reason, now: now)
+        actions.append(.banned(identity, reason))
+        for key in connections { disconnect(key, .banned, now: now, into: &actions) }
+    }
+}
+
+// MARK: - Whom to dial
+
+extension SwarmMember {
+    mutating func dial(now: Instant, into actions: inout ActionBuffer<TorrentAction>) {
+        let room = configuration.connectionsMax - peers.count
+        let budget = min(max(0, room), configuration.halfOpenMax)
+        let isSeeding = isFinished
+        for endpoint in peerList.nextDials(budget: budget, isSeeding: isSeeding, now: now) {
+            counters.dials += 1
+            actions.append(.dial(endpoint))
+        }
+    }
+
+    mutating func dialFailed(
+        _ endpoint: Endpoint, _ reason: CloseReason, now: Instant,
+        into actions: inout ActionBuffer<TorrentAction>
+    ) {
+        counters.dialFailures += 1
+        var generator = generator
+        peerList.dialFailed(endpoint, .refused, now: now, using: &generator)
+        self.generator = generator
+        if reason.departure == .ourselves { peerList.markOwn(endpoint) }
+        dial(now: now, into: &actions)
+    }
+
+    mutating func peersFound(
+        _ endpoints: [Endpoint], _ origins: PeerOrigins, from source: Endpoint?, now: Instant,
+        into actions: inout ActionBuffer<TorrentAction>
+    ) {
+        for endpoint in endpoints {
+            peerList.add(endpoint, origin: origins, from: source, now: now)
+        }
+        dial(now: now, into: &actions)
+    }
+}
