@@ -66,4 +66,7 @@ enum Limits {
     static let datagramReceiversMax = 8
     /// The wait before a UDP socket that broke is opened again.
     static let rebindWait = Interval.seconds(1)
+
+    /// Interfaces, times two for both address families, on which torrents are announced.
+    static let localLinksMax = 64
 }

@@ -40,7 +40,7 @@ public struct LocalAnnounceMachine: Sendable {
         public var received = 0
         /// Our own announces, as they come back.
         public var own = 0
-        /// From an address that is neither local nor on a network of ours.
+        /// From an address that is neither local nor on a network of ours, or cannot be dialled.
         public var notLocal = 0
         public var malformed = 0
         /// More than one neighbour, or all together, may send.
@@ -137,7 +137,9 @@ public struct LocalAnnounceMachine: Sendable {
         into actions: inout ActionBuffer<Action>
     ) {
         counters.received += 1
-        guard sender.isLocal || networks.contains(where: { $0.contains(sender) }) else {
+        // An IPv6 address of one link cannot be dialled without its scope, which peers do not have.
+        let isNear = sender.isLocal || networks.contains { $0.contains(sender) }
+        guard isNear, sender.isIPv4 || !sender.isLinkLocal else {
             counters.notLocal += 1
             return
         }
