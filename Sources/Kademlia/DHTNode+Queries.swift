@@ -72,7 +72,7 @@ extension DHTNode {
         gather(message, reply.families, into: &output)
         let (nodes, nodes6) = (output.nodes, output.nodes6)
         return output.bytes.appendNodes(
-            nodes.span, nodes6.span, families: reply.families, reply.transaction,
+            nodes, nodes6, families: reply.families, reply.transaction,
             to: reply.asker, from: reply.sender, byteCountMax: reply.byteCountMax)
     }
 
@@ -92,7 +92,7 @@ extension DHTNode {
             ? tokens.token(for: reply.asker, target: target, now: now) : nil
         let (peers, nodes, nodes6) = (output.peers, output.nodes, output.nodes6)
         return output.bytes.appendPeers(
-            peers.span, token: token, filters: filters, nodes: nodes.span, nodes6.span,
+            peers, token: token, filters: filters, nodes: nodes, nodes6,
             families: reply.families, reply.transaction, to: reply.asker, from: reply.sender,
             byteCountMax: reply.byteCountMax)
     }
@@ -113,8 +113,8 @@ extension DHTNode {
         let (nodes, nodes6) = (output.nodes, output.nodes6)
         return output.bytes.appendItem(
             item, isNumberOnly: isKnown,
-            token: tokens.token(for: reply.asker, target: target, now: now), nodes: nodes.span,
-            nodes6.span, families: reply.families, reply.transaction, to: reply.asker,
+            token: tokens.token(for: reply.asker, target: target, now: now), nodes: nodes,
+            nodes6, families: reply.families, reply.transaction, to: reply.asker,
             from: reply.sender, byteCountMax: reply.byteCountMax)
     }
 
@@ -126,7 +126,7 @@ extension DHTNode {
         let count = peerStore.torrentCount
         return peerStore.withSample(now: now, using: &generator) { sample, interval in
             output.bytes.appendSamples(
-                sample, interval: interval, storedCount: count, nodes: nodes.span, nodes6.span,
+                sample, interval: interval, storedCount: count, nodes: nodes, nodes6,
                 families: reply.families, reply.transaction, to: reply.asker, from: reply.sender,
                 byteCountMax: reply.byteCountMax)
         }
