@@ -79,7 +79,7 @@ let house: [Room] = [
             "Metainfo", "Tracker", "Hashing", "Units",
         ],
         packages: [NIOCore, NIOPosix, Logging]),
-    room("Simulator", uses: ["Units"]),
+    room("Simulator", uses: ["Kademlia", "Hashing", "Units"]),
 
     // Floor 7, doors.
     door(

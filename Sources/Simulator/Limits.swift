@@ -16,4 +16,9 @@ enum Limits {
     static let streamsMax = 1_000_000
     /// Broken invariants that are kept; the first is what matters.
     static let violationsMax = 64
+
+    /// Nodes of an overlay comparison: four times the million that is asked for. The tables of each
+    /// take some kilobytes.
+    static let overlayNodeCountMax = 4_000_000
+    static let overlayLookupCountMax = 1_000_000
 }

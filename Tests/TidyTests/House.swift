@@ -50,7 +50,8 @@ struct House {
                 "SwarmScheduler", "Transport", "Discovery", "Storage", "Chunker", "PeerWire",
                 "Metainfo", "Tracker", "Hashing", "Units", "NIOCore", "NIOPosix", "Logging",
             ]),
-        "Simulator": Room(floor: 5, imports: ["Units"], isPure: true),
+        "Simulator": Room(
+            floor: 5, imports: ["Kademlia", "Hashing", "Units"], isPure: true),
         "swarm": Room(
             floor: 7,
             imports: [
