@@ -73,14 +73,20 @@ extension DHTNode {
     /// Puts nodes into the table as if they had just answered: for simulations that begin with a
     /// network that has been there for long.
     public mutating func adopt(_ contacts: [NodeContact], now: Instant) {
-        for contact in contacts where isNode(contact.endpoint) {
-            let isSecure = contact.id.isSecure(for: contact.endpoint)
-            withTable(contact.endpoint.family) {
-                _ = $0.answered(contact, roundTrip: nil, isSecure: isSecure, now: now)
-            }
-            joining.joined.insert(AddressFamilies(contact.endpoint.family))
+        for contact in contacts { adopt(contact, roundTrip: nil, answeredAt: now) }
+    }
+
+    /// Puts a node into the table as if it had answered at that moment, after that time.
+    public mutating func adopt(
+        _ contact: NodeContact, roundTrip: Interval?, answeredAt moment: Instant
+    ) {
+        guard isNode(contact.endpoint) else { return }
+        let isSecure = contact.id.isSecure(for: contact.endpoint)
+        withTable(contact.endpoint.family) {
+            _ = $0.answered(contact, roundTrip: roundTrip, isSecure: isSecure, now: moment)
         }
-        scheduleMaintenance(now: now)
+        joining.joined.insert(AddressFamilies(contact.endpoint.family))
+        scheduleMaintenance(now: moment)
     }
 
     /// What to begin the next run with: the nodes that answered when they were last asked.
