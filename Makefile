@@ -10,6 +10,7 @@ DESTDIR ?=
 SECONDS_OF_FUZZING := $(if $(filter command line environment,$(origin SECONDS)),$(SECONDS),60)
 TARGET ?= bencode
 ROUNDS ?= 5
+SEED ?= 1
 
 # A room may import only what its line in Package.swift names; the build itself checks it.
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
@@ -39,6 +40,13 @@ demo: packages ## Share a folder between two peers on this machine, and watch it
 test: testpackages ## Run every test, those against other clients included (under 15 minutes)
 	swift build $(SWIFT_FLAGS) --build-tests
 	swift test $(SWIFT_FLAGS) --skip-build --parallel $(if $(FILTER),--filter $(FILTER))
+
+.PHONY: simulate
+simulate: packages ## Run every scenario of Fixtures/Scenarios in the simulator (SEED=1)
+	swift build $(SWIFT_FLAGS) -c release --product swarm-sim
+	@failed=; for scenario in Fixtures/Scenarios/*.scenario; do \
+	    "$(RELEASE_BIN)/swarm-sim" run "$$scenario" --seed $(SEED) || failed=1; echo; \
+	done; [ -z "$$failed" ]
 
 .PHONY: install
 install: packages ## Install the binary, its man pages and its completions

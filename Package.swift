@@ -85,6 +85,7 @@ let house: [Room] = [
     door(
         "swarm", uses: ["SwarmEngine", "Chunker", "Storage", "Metainfo", "Hashing", "Units"],
         packages: [ArgumentParser, Logging]),
+    door("swarm-sim", uses: ["Simulator", "Units"], packages: [ArgumentParser]),
 ]
 
 // Suites that are not a room's own: they look at the whole house, or at the finished program.

@@ -15,7 +15,7 @@ public struct Simulation<Node: SimulatedNode> {
         case violated
     }
 
-    public internal(set) var now = Instant.zero
+    public internal(set) var now: Instant
     public internal(set) var trace = TraceHash()
     public internal(set) var counters = NetworkCounters()
     public internal(set) var eventCount: UInt64 = 0
@@ -41,8 +41,11 @@ public struct Simulation<Node: SimulatedNode> {
     /// The bytes of the datagram that is being delivered, out of the pool.
     private var delivered: [UInt8] = []
 
-    public init(conditions: NetworkConditions, seed: UInt64) {
+    public init(
+        conditions: NetworkConditions, seed: UInt64, startingAt now: Instant = .zero
+    ) {
         var generator = SeededGenerator(seed: seed)
+        self.now = now
         self.conditions = conditions
         self.delaySeed = generator.next()
         self.delays = DelayModel(conditions, seed: delaySeed)

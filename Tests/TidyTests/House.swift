@@ -58,6 +58,7 @@ struct House {
                 "SwarmEngine", "Chunker", "Storage", "Metainfo", "Hashing", "Units",
                 "ArgumentParser", "Logging",
             ]),
+        "swarm-sim": Room(floor: 7, imports: ["Simulator", "Units", "ArgumentParser"]),
     ]
 
     /// What may stand at the top of the repository, beside names that begin with a dot.

@@ -5,16 +5,10 @@ import Foundation
 struct LibtorrentClient: Client {
     let child: Child
 
-    /// - Parameters:
-    ///   - settings: what differs from a client that keeps to itself, by libtorrent's names.
-    ///   - peers: endpoints that it knows of from the start.
-    init(_ order: Order, settings: [String: any Sendable] = [:], peers: [String] = []) throws {
-        let more = try JSONSerialization.data(withJSONObject: settings)
+    init(_ order: Order) throws {
         child = try order.start(
             .libtorrent,
-            Self.command(
-                ["peer", order.source, order.folder.path, "6881"]
-                    + [String(decoding: more, as: UTF8.self)] + peers))
+            Self.command(["peer", order.source, order.folder.path, "6881"]))
     }
 
     func isComplete() -> Bool { child.output.contains(#""event": "complete""#) }

@@ -3,7 +3,7 @@ import PeerWire
 import Testing
 import Units
 
-@Suite struct PeerExchangeMessageTests {
+@Suite struct PeerExchangeTests {
     private typealias Contact = PeerExchangeMessage.Contact
 
     private func endpoint(_ text: String) throws -> Endpoint { try #require(Endpoint(text)) }
