@@ -30,8 +30,9 @@ struct PeerState: Sendable {
     var requestsPausedUntil = Instant.distantPast
     /// It came to owe us less than it should in this turn.
     var needsRequests = false
-    /// Until when the rate limit keeps us from asking or serving it.
-    var heldUntil: Instant?
+    /// Until when a rate limit keeps us from asking it, and from serving it.
+    var askingHeldUntil: Instant?
+    var servingHeldUntil: Instant?
 
     var uploads = UploadQueue()
     var unchokedAt: Instant?

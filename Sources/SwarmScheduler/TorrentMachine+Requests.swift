@@ -50,14 +50,14 @@ extension TorrentMachine {
 
     /// How many blocks the rate limit lets us ask for now.
     private mutating func grant(_ count: Int, _ slot: Int, now: Instant) -> Int {
-        peers[slot]?.heldUntil = nil
+        peers[slot]?.askingHeldUntil = nil
         guard downloadLimiter.rate != nil else { return count }
         let bytes = downloadLimiter.take(upTo: count * Int(blockLength), now: now)
         let blocks = bytes / Int(blockLength)
         downloadLimiter.give(back: bytes - blocks * Int(blockLength))
         if blocks == 0 {
             counters.limitedRequests += 1
-            peers[slot]?.heldUntil = downloadLimiter.nextRefill(
+            peers[slot]?.askingHeldUntil = downloadLimiter.nextRefill(
                 for: Int(blockLength), now: now)
         }
         return blocks

@@ -121,7 +121,7 @@ extension TorrentMachine {
         let length = Int(request.length)
         guard uploadLimiter.takeWhole(length, now: now) else {
             counters.limitedServes += 1
-            peers[slot]?.heldUntil = uploadLimiter.nextRefill(for: length, now: now)
+            peers[slot]?.servingHeldUntil = uploadLimiter.nextRefill(for: length, now: now)
             return false
         }
         peers[slot]?.uploads.startNext()

@@ -216,10 +216,23 @@ public struct TorrentMachine: SwarmMember, Sendable {
     private var limiterDeadline: Instant? {
         var next: Instant?
         for slot in peers.active {
-            guard let until = peers[slot]?.heldUntil else { continue }
-            next = min(next ?? until, until)
+            if let until = peers[slot]?.askingHeldUntil { next = min(next ?? until, until) }
+            if let until = peers[slot]?.servingHeldUntil { next = min(next ?? until, until) }
         }
         return next
+    }
+
+    /// A time that has come is no deadline any more: whoever is still held back is held anew, and
+    /// whoever has nothing left to ask or to be served would be called for without end.
+    private mutating func releaseHeld(now: Instant) {
+        for slot in peers.active {
+            if let until = peers[slot]?.askingHeldUntil, until <= now {
+                peers[slot]?.askingHeldUntil = nil
+            }
+            if let until = peers[slot]?.servingHeldUntil, until <= now {
+                peers[slot]?.servingHeldUntil = nil
+            }
+        }
     }
 
     mutating func tick(now: Instant, into actions: inout ActionBuffer<TorrentAction>) {
@@ -228,6 +241,7 @@ public struct TorrentMachine: SwarmMember, Sendable {
             diskRetryAt = nil
             actions.append(.probeDisk)
         }
+        releaseHeld(now: now)
         snubStalledPeers(now: now, into: &actions)
         abandonUnansweredLeaves(now: now, into: &actions)
         rechoke(now: now, into: &actions)
