@@ -1,3 +1,4 @@
+import Bencode
 public import Hashing
 import Units
 
@@ -87,5 +88,23 @@ public struct DHTItem: Hashable, Sendable {
         }
         text += Array("3:seqi\(sequence)e1:v".utf8)
         return text + value
+    }
+}
+
+// MARK: - Feeds
+
+extension DHTItem {
+    /// The value by which a feed names the torrent that is its newest (BEP 46, "Publishing
+    /// content").
+    public static func feedValue(naming infoHash: SHA1Digest) -> [UInt8] {
+        Bencode.keyed(["ih": .bytes(infoHash.bytes)]).encoded()
+    }
+
+    /// The torrent that it names, if it is a feed's value (BEP 46, "Consuming content").
+    public var feedInfoHash: SHA1Digest? {
+        guard let document = try? BencodeDocument(value),
+            let bytes = document.root["ih"]?.bytes
+        else { return nil }
+        return SHA1Digest(bytes: bytes)
     }
 }

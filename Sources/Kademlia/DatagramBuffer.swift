@@ -92,6 +92,29 @@ public struct DatagramBuffer: Sendable {
         }
     }
 
+    /// A contact in its compact form, of 26 bytes or 38.
+    @inline(__always)
+    mutating func put(_ contact: NodeContact) {
+        let endpoint = contact.endpoint
+        let isIPv4 = endpoint.isIPv4
+        let size =
+            isIPv4 ? NodeContact.compactIPv4ByteCount : NodeContact.compactIPv6ByteCount
+        guard let at = advance(size) else { return }
+        storage.withUnsafeMutableBytes { all in
+            let bytes = UnsafeMutableRawBufferPointer(rebasing: all[at..<at + size])
+            contact.id.store(to: bytes)
+            if isIPv4 {
+                let address = UInt32(truncatingIfNeeded: endpoint.low)
+                bytes.storeBytes(of: address.bigEndian, toByteOffset: 20, as: UInt32.self)
+            } else {
+                bytes.storeBytes(of: endpoint.high.bigEndian, toByteOffset: 20, as: UInt64.self)
+                bytes.storeBytes(of: endpoint.low.bigEndian, toByteOffset: 28, as: UInt64.self)
+            }
+            bytes.storeBytes(
+                of: endpoint.port.bigEndian, toByteOffset: size - 2, as: UInt16.self)
+        }
+    }
+
     /// A number in network order.
     @inline(__always)
     mutating func put(bigEndian value: some FixedWidthInteger) {

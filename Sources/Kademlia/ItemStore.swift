@@ -26,8 +26,10 @@ public struct ItemStore: Sendable {
     }
 
     /// Stores an item where it belongs, or keeps it for longer, for the node at `source`, whose
-    /// token was right. Throws what the node is to be told: `.valueTooLong`, `.saltTooLong`,
-    /// `.protocolError` for a value that is not canonical or a negative number, `.signatureInvalid`,
+    /// token was right.
+    ///
+    /// Throws what the node is to be told: `.valueTooLong`, `.saltTooLong`, `.signatureInvalid`,
+    /// `.protocolError` for a value that is not canonical or a negative number,
     /// `.expectedOtherSequence` if `expecting` is not the stored number, `.sequenceTooLow`, or
     /// `.server` if its source has too many items or there were too many signatures to verify.
     public mutating func put(

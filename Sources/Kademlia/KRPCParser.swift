@@ -13,7 +13,8 @@ extension KRPCMessage {
         } catch {
             throw KRPCError(.malformed(at: parser.position))
         }
-        self = try parser.result()
+        try parser.finish()
+        self = parser.message
     }
 
     /// The same; ranges are of these bytes.
@@ -35,7 +36,7 @@ struct KRPCParser {
     private(set) var position = 0
     private var tokensLeft = Limits.tokenCountMax
 
-    private var message = KRPCMessage()
+    private(set) var message = KRPCMessage()
     private var fault: KRPCError.Fault?
     /// The keys that were there, a bit for each.
     private var seen: UInt64 = 0
@@ -213,8 +214,8 @@ extension KRPCParser {
 // MARK: - What it comes to
 
 extension KRPCParser {
-    func result() throws(KRPCError) -> KRPCMessage {
-        var message = message
+    /// Says what kind of message it is, if it has all that its kind must have.
+    mutating func finish() throws(KRPCError) {
         guard seen & Seen.t.bit != 0 else { throw KRPCError(fault ?? .keyMissing) }
         switch sort {
         case UInt8(ascii: "q"):
@@ -228,7 +229,6 @@ extension KRPCParser {
             let needed = Seen.r.bit | Seen.id.bit
             let isWhole = seen & needed == needed && seen & Seen.a.bit == 0
             if let fault = fault ?? (isWhole ? nil : .keyMissing) { throw KRPCError(fault) }
-            message.kind = .response
         case UInt8(ascii: "e"):
             if let fault = fault ?? (seen & Seen.e.bit == 0 ? .keyMissing : nil) {
                 throw KRPCError(fault)
@@ -236,7 +236,6 @@ extension KRPCParser {
             message.kind = .error(code: errorCode)
         default: throw KRPCError(fault ?? .keyMissing)
         }
-        return message
     }
 
     /// What a query lacks.

@@ -205,8 +205,7 @@ extension DatagramBuffer {
         for position in 0..<contacts.count {
             let contact = contacts[position]
             if left > 0, contact.endpoint.isIPv4 == isIPv4 {
-                put(contact.id)
-                put(contact.endpoint)
+                put(contact)
                 left -= 1
             }
         }

@@ -62,6 +62,8 @@ enum Limits {
     /// any 10 seconds. It is an answer with peers, or a few queries of ours.
     static let unprovenAllowanceByteCount: Int64 = 1024
     static let unprovenAllowanceRate = ByteRate(bytesPerSecond: 102)
+    /// One source gets at most this part of the rate of all answers.
+    static let sourceShareDivisor: Int64 = 16
     /// How long a proof holds: as long as a node of the table is good (BEP 5, "Routing Table").
     static let proofLife = Interval.minutes(15)
 

@@ -6,7 +6,8 @@ public import Units
 /// - A source that asks too often is not answered, and one that goes on is not heard for a while.
 /// - To an address that has not proven that it hears us go, over any ten seconds, at most three
 ///   times the bytes that came from it, and a small allowance.
-/// - All answers together stay below a rate, half of which is there for the proven only.
+/// - All answers together stay below a rate, half of which is there for the proven only, and of
+///   which one source gets a sixteenth.
 ///
 /// Only queries come here: an answer to what we asked is known by its transaction, and is welcome
 /// from anybody. Sources are IPv4 addresses and IPv6 networks of 64 bits, but within a machine or a
@@ -43,6 +44,8 @@ public struct SourceGuard: Sendable {
     private struct Source: Sendable {
         var queries: Bucket
         var allowance: Bucket
+        /// Its share of the rate of all answers.
+        var replies: Bucket
         /// Queries that were too many since `excessSince`.
         var excess = 0
         var excessSince: Instant
@@ -56,11 +59,15 @@ public struct SourceGuard: Sendable {
     /// Until when an address counts as proven.
     private var proofs = RecencyMap<Endpoint, Instant>()
     private var replies: Bucket
+    /// What one source may have of `replies`, at once and a second.
+    private let share: ByteRate
 
     public init(_ configuration: Configuration = Configuration()) {
         self.configuration = configuration
         let rate = configuration.replyRateMax?.bytesPerSecond ?? 0
-        self.replies = Bucket(capacity: max(rate, Int64(Limits.sentByteCountMax) * 2))
+        let twoAnswers = Int64(Limits.sentByteCountMax) * 2
+        self.replies = Bucket(capacity: max(rate, twoAnswers))
+        self.share = ByteRate(bytesPerSecond: rate / Limits.sourceShareDivisor)
     }
 
     /// A query of `byteCount` bytes has come: how many bytes its answer may have, which may be too
@@ -76,6 +83,7 @@ public struct SourceGuard: Sendable {
         let isAdmitted = source.queries.take(1, rate: Limits.sourceQueryRate, now: now)
         if !isAdmitted { count(&source, key, now: now) }
         let allowance = source.allowance.level(rate: Limits.unprovenAllowanceRate, now: now)
+        let shareLevel = source.replies.level(rate: share, now: now)
         store(source, key)
         guard isAdmitted else {
             counters.tooOften += 1
@@ -86,9 +94,11 @@ public struct SourceGuard: Sendable {
             isProven
             ? Limits.sentByteCountMax
             : Limits.amplificationMax * max(0, byteCount) + Int(allowance)
-        let size = min(fair, replyRoom(isProven: isProven, now: now))
-        if size < min(fair, Limits.sentByteCountMax) { counters.overRate += 1 }
-        return min(size, Limits.sentByteCountMax)
+        let size = min(fair, Limits.sentByteCountMax)
+        guard configuration.replyRateMax != nil else { return size }
+        let room = min(replyRoom(isProven: isProven, now: now), Int(shareLevel))
+        if room < size { counters.overRate += 1 }
+        return min(size, room)
     }
 
     /// An answer of `byteCount` bytes to an admitted query of `queryByteCount` goes out.
@@ -96,13 +106,17 @@ public struct SourceGuard: Sendable {
         _ byteCount: Int, to endpoint: Endpoint, query queryByteCount: Int, now: Instant
     ) {
         guard !configuration.isOff else { return }
-        if let rate = configuration.replyRateMax {
-            _ = replies.take(Int64(byteCount), rate: rate, now: now)
-        }
+        let rate = configuration.replyRateMax
+        if let rate { _ = replies.take(Int64(byteCount), rate: rate, now: now) }
         let excess = byteCount - Limits.amplificationMax * queryByteCount
-        guard excess > 0, !isProven(endpoint, now: now) else { return }
-        sources.update(Self.key(of: endpoint)) {
-            _ = $0.allowance.take(Int64(excess), rate: Limits.unprovenAllowanceRate, now: now)
+        let isCharged = excess > 0 && !isProven(endpoint, now: now)
+        guard isCharged || rate != nil else { return }
+        let share = share
+        sources.update(Self.key(of: endpoint)) { source in
+            if rate != nil { _ = source.replies.take(Int64(byteCount), rate: share, now: now) }
+            guard isCharged else { return }
+            _ = source.allowance.take(
+                Int64(excess), rate: Limits.unprovenAllowanceRate, now: now)
         }
     }
 
@@ -150,6 +164,8 @@ public struct SourceGuard: Sendable {
         Source(
             queries: Bucket(capacity: Limits.sourceQueryBurst, now: now),
             allowance: Bucket(capacity: Limits.unprovenAllowanceByteCount, now: now),
+            replies: Bucket(
+                capacity: max(share.bytesPerSecond, Int64(Limits.sentByteCountMax) * 2), now: now),
             excessSince: now)
     }
 
