@@ -61,10 +61,11 @@ let house: [Room] = [
         "Transport", uses: ["PeerWire", "Hashing", "Units"],
         packages: [NIOCore, NIOPosix]),
     room(
-        "Discovery", uses: ["Transport", "Tracker", "Hashing", "Units"],
+        "Discovery",
+        uses: ["Transport", "Tracker", "Kademlia", "Bencode", "Hashing", "Units"],
         packages: [
             NIOCore, NIOPosix, NIOSSL, NIOHTTPCompression, AsyncHTTPClient, Logging,
-        ], libraries: ["CLinux"], testUses: ["Bencode"],
+        ], libraries: ["CLinux"],
         testPackages: [NIOHTTP1]),
     room(
         "Storage", uses: ["Metainfo", "Hashing", "Units"], packages: [GRDB],
@@ -83,7 +84,11 @@ let house: [Room] = [
 
     // Floor 7, doors.
     door(
-        "swarm", uses: ["SwarmEngine", "Chunker", "Storage", "Metainfo", "Hashing", "Units"],
+        "swarm",
+        uses: [
+            "SwarmEngine", "Discovery", "Kademlia", "Chunker", "Storage", "Metainfo", "Bencode",
+            "Hashing", "Units",
+        ],
         packages: [ArgumentParser, Logging]),
     door("swarm-sim", uses: ["Simulator", "Units"], packages: [ArgumentParser]),
 ]

@@ -69,4 +69,42 @@ enum Limits {
 
     /// Interfaces, times two for both address families, on which torrents are announced.
     static let localLinksMax = 64
+
+    // MARK: The DHT
+
+    /// What our node calls itself and its version, `SW` 0 1 (BEP 5, `v`).
+    static let dhtVersion: UInt32 = 0x5357_0001
+    /// Bytes of the file that the table is kept in: twice what the most nodes take.
+    static let dhtStateByteCountMax = 64 * 1024
+    /// Nodes that are kept in the file: enough to be sure of some that are still there.
+    static let dhtSavedNodesMax = 800
+    /// How often the table is saved.
+    static let dhtSaveInterval = Interval.seconds(600)
+    /// How soon the table is saved for the first time, once the network is joined.
+    static let dhtFirstSaveWait = Interval.seconds(15)
+    /// Nodes that are enough not to need a bootstrap node: a bucket of them.
+    static let dhtNodesWanted = 8
+    /// How long nodes of an earlier run have to answer before bootstrap nodes are asked.
+    static let dhtWarmWait = Interval.seconds(4)
+    /// The wait until bootstrap nodes are looked up and asked again, doubled each time.
+    static let dhtBootstrapWait = Interval.seconds(10)
+    static let dhtBootstrapWaitMax = Interval.seconds(600)
+    /// Places that one torrent or the user may name.
+    static let dhtPlacesMax = 64
+    /// Timers are not set sooner than this, so that no mistake of ours becomes a tight loop.
+    static let dhtTickMin = Interval.milliseconds(1)
+    /// Torrents that are looked for at the same time.
+    static let dhtSearchesMax = 16
+    /// How often a torrent is announced: nodes forget announces after half an hour or so.
+    static let dhtAnnounceInterval = Interval.seconds(15 * 60)
+    /// The wait after a first search that found little, doubled each time.
+    static let dhtRetryWait = Interval.seconds(3)
+    /// The time between two searches for the same torrent where new nodes turn up.
+    static let dhtGrowthSpacing = Interval.seconds(1)
+    /// The time between two searches for the same torrent.
+    static let dhtSearchSpacing = Interval.seconds(15)
+    /// Nodes that should have taken an announce; fewer are too easily lost.
+    static let dhtStoredWanted = 4
+    /// Peers that one search may tell of.
+    static let dhtPeersPerSearchMax = 2_000
 }

@@ -109,6 +109,7 @@ extension DHTNode {
         }
         seed(&lookup, into: &output)
         works.append(DHTWork(id: id, family: family, goal: goal, lookup: lookup))
+        findInOwnStore(id, now: now, into: &output)
         advance(id, now: now, into: &output)
         return id
     }

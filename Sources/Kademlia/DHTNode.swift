@@ -143,6 +143,14 @@ public struct DHTNode: Sendable {
             && (configuration.acceptsLocalAddresses || !endpoint.isLocal)
     }
 
+    /// Whether nodes at loopback and private addresses are nodes from now on: what network this is
+    /// may be found out late.
+    public mutating func setAcceptsLocalAddresses(_ accepts: Bool) {
+        configuration.acceptsLocalAddresses = accepts
+        table4.acceptsLocalAddresses = accepts
+        table6.acceptsLocalAddresses = accepts
+    }
+
     // MARK: What it knows
 
     public func id(_ family: AddressFamily) -> NodeID {

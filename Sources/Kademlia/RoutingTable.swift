@@ -22,7 +22,7 @@ public struct RoutingTable: Sendable {
     /// Our own id, which the buckets are measured from.
     public private(set) var id: NodeID
     private let rootCapacity: Int
-    private let acceptsLocalAddresses: Bool
+    var acceptsLocalAddresses: Bool
 
     /// Ordered by bucket; within a bucket by nothing.
     private(set) var entries: [Entry] = []

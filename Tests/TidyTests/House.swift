@@ -37,7 +37,8 @@ struct House {
         "Discovery": Room(
             floor: 4,
             imports: [
-                "Transport", "Tracker", "Hashing", "Units", "NIOCore", "NIOPosix",
+                "Transport", "Tracker", "Kademlia", "Bencode", "Hashing", "Units", "NIOCore",
+                "NIOPosix",
                 "AsyncHTTPClient", "NIOHTTP1", "NIOHTTPCompression", "NIOSSL", "Logging",
                 "CLinux",
             ]),
@@ -55,8 +56,8 @@ struct House {
         "swarm": Room(
             floor: 7,
             imports: [
-                "SwarmEngine", "Chunker", "Storage", "Metainfo", "Hashing", "Units",
-                "ArgumentParser", "Logging",
+                "SwarmEngine", "Discovery", "Kademlia", "Chunker", "Storage", "Metainfo", "Bencode",
+                "Hashing", "Units", "ArgumentParser", "Logging",
             ]),
         "swarm-sim": Room(floor: 7, imports: ["Simulator", "Units", "ArgumentParser"]),
     ]
