@@ -32,4 +32,8 @@ enum Limits {
     static let openQueriesMax = 256
     /// Lookups that fell short whose steps are told; nobody reads more.
     static let talesMax = 10
+    /// Nodes of an overlay comparison: four times the million that is asked for. The tables of each
+    /// take some kilobytes.
+    static let overlayNodeCountMax = 4_000_000
+    static let overlayLookupCountMax = 1_000_000
 }

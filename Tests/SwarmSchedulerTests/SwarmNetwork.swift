@@ -110,6 +110,17 @@ struct SwarmNetwork {
         }
     }
 
+    /// One client learns of others, as from a tracker.
+    mutating func introduce(_ index: Int, to others: [Int]) {
+        let endpoints = others.map { clients[$0].endpoint }
+        schedule(.input(.peersFound(endpoints, .tracker)), for: index, after: .zero)
+    }
+
+    /// Whether two clients are connected.
+    func areConnected(_ one: Int, _ other: Int) -> Bool {
+        clients[one].remotes.values.contains { $0.client == other }
+    }
+
     // MARK: Running
 
     /// Runs until `isDone` or nothing happens any more or `limit` is over.

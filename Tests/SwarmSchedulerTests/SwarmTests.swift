@@ -20,18 +20,20 @@ import Units
         return bytes
     }
 
-    static func metainfo(_ content: [UInt8]) throws -> Metainfo {
+    static func metainfo(_ content: [UInt8], isPrivate: Bool = false) throws -> Metainfo {
         var hashes: [UInt8] = []
         for start in stride(from: 0, to: content.count, by: pieceLength) {
             let end = min(start + pieceLength, content.count)
             hashes += SHA1Digest.hash(Array(content[start..<end])).bytes
         }
-        let info = Bencode.dictionary([
+        var entries: [[UInt8]: Bencode] = [
             Array("length".utf8): .integer(Int64(content.count)),
             Array("name".utf8): .string("content"),
             Array("piece length".utf8): .integer(Int64(pieceLength)),
             Array("pieces".utf8): .bytes(hashes),
-        ])
+        ]
+        if isPrivate { entries[Array("private".utf8)] = .integer(1) }
+        let info = Bencode.dictionary(entries)
         return try Metainfo(Bencode.dictionary([Array("info".utf8): info]).encoded())
     }
 
@@ -104,5 +106,44 @@ import Units
         #expect(network.clients.allSatisfy { $0.machine.isFinished })
         let copies = Double(network.clients[0].bytesServed) / Double(content.count)
         #expect(copies < 3)
+    }
+
+    /// A seed that only the first knows, the first, and a second that knows only the first.
+    private static func chain(_ isOn: (Int) -> Bool, isPrivate: Bool = false) throws
+        -> SwarmNetwork
+    {
+        let content = content(pieces: pieceCount, seed: 7)
+        var network = SwarmNetwork(
+            metainfo: try metainfo(content, isPrivate: isPrivate), content: content, seed: 3)
+        for index in 0..<3 {
+            let usesPEX = isOn(index)
+            let have = index == 0 ? Bitfield(allSet: pieceCount) : Bitfield(count: pieceCount)
+            network.addClient(
+                .init(have: have, uplink: ByteRate(bytesPerSecond: 30_000)) {
+                    $0.usesPEX = usesPEX
+                })
+        }
+        network.introduce(1, to: [0])
+        network.introduce(2, to: [1])
+        return network
+    }
+
+    @Test func aPeerThatKnowsOneLearnsOfAnotherByPeerExchange() throws {
+        var network = try Self.chain { _ in true }
+        network.run(limit: .seconds(8)) { $0.areConnected(0, 2) }
+        #expect(network.areConnected(0, 1) && network.areConnected(1, 2))
+        #expect(network.areConnected(0, 2))
+        #expect(network.now < .zero + .seconds(7), "only after \(network.now)")
+        #expect(network.clients[2].machine.counters.pexPeersTaken == 1)
+    }
+
+    @Test func nobodyLearnsOfAnotherIfTheOneBetweenIsSilentOrTheTorrentPrivate() throws {
+        for (isPrivate, silent) in [(false, 1), (true, 9)] {
+            var network = try Self.chain({ $0 != silent }, isPrivate: isPrivate)
+            network.run(limit: .seconds(12)) { _ in false }
+            #expect(network.areConnected(0, 1) && network.areConnected(1, 2))
+            #expect(!network.areConnected(0, 2))
+            #expect(network.clients.allSatisfy { $0.machine.knownPeerCount <= 2 })
+        }
     }
 }

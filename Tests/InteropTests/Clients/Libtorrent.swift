@@ -5,10 +5,16 @@ import Foundation
 struct LibtorrentClient: Client {
     let child: Child
 
-    init(_ order: Order) throws {
+    /// - Parameters:
+    ///   - settings: what differs from a client that keeps to itself, by libtorrent's names.
+    ///   - peers: endpoints that it knows of from the start.
+    init(_ order: Order, settings: [String: any Sendable] = [:], peers: [String] = []) throws {
+        let more = try JSONSerialization.data(withJSONObject: settings)
         child = try order.start(
             .libtorrent,
-            Self.command(["peer", order.source, order.folder.path, "6881"]))
+            Self.command(
+                ["peer", order.source, order.folder.path, "6881"]
+                    + [String(decoding: more, as: UTF8.self)] + peers))
     }
 
     func isComplete() -> Bool { child.output.contains(#""event": "complete""#) }

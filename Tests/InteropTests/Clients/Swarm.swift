@@ -6,8 +6,13 @@ struct SwarmClient: Client {
     private let role: Role
     private let finished: URL
 
-    /// - Parameter state: the folder that it keeps its state in, for one that goes on.
-    init(_ order: Order, more: [String] = [], state: URL? = nil) throws {
+    /// - Parameters:
+    ///   - without: the ways of finding peers that are turned off.
+    ///   - state: the folder that it keeps its state in, for one that goes on.
+    init(
+        _ order: Order, more: [String] = [], without: [String] = ["--no-dht", "--no-lsd"],
+        state: URL? = nil
+    ) throws {
         role = order.role
         let state = try state ?? order.arena.makeFolder("state")
         finished = state.appending(path: "finished")
@@ -23,8 +28,8 @@ struct SwarmClient: Client {
             }
         child = try order.start(
             .swarm,
-            [Self.program] + words + ["--port", "6881", "--no-dht", "--no-lsd", "--json"]
-                + ["--state-dir", state.path] + more,
+            [Self.program] + words + ["--port", "6881", "--json", "--state-dir", state.path]
+                + without + more,
             splitErrors: true)
     }
 

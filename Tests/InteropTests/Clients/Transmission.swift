@@ -5,16 +5,18 @@ struct TransmissionClient: Client {
     let child: Child
     private let host: Host
 
-    init(_ order: Order) async throws {
+    /// - Parameter more: settings that differ from those of a client that keeps to itself.
+    init(_ order: Order, settings more: [String: any Sendable] = [:]) async throws {
         host = order.host
         let home = try order.arena.makeFolder("transmission")
-        let settings: [String: Any] = [
+        var settings: [String: Any] = [
             "download-dir": order.folder.path, "peer-port": 51413, "rpc-port": 9091,
             "rpc-bind-address": "127.0.0.1", "rpc-whitelist-enabled": false,
             "rpc-authentication-required": false, "dht-enabled": false, "lpd-enabled": false,
             "utp-enabled": false, "port-forwarding-enabled": false, "preallocation": 0,
             "message-level": 2, "umask": 0,
         ]
+        settings.merge(more) { $1 }
         try JSONSerialization.data(withJSONObject: settings)
             .write(to: home.appending(path: "settings.json"))
         child = try order.start(

@@ -1,7 +1,8 @@
 """A libtorrent peer, and a maker of torrents.
 
   lt_peer.py create CONTENT OUT TRACKER KIND PIECE     KIND: v1, v2 or hybrid
-  lt_peer.py peer TORRENT FOLDER PORT                  TORRENT: a file or a magnet link
+  lt_peer.py peer TORRENT FOLDER PORT [SETTINGS PEER…] TORRENT: a file or a magnet link;
+                                                       SETTINGS: JSON; PEER: ADDRESS:PORT
   lt_peer.py hashes TORRENT                            the info-hashes, 20 bytes each, in hex
 
 A peer prints a JSON object a line: `ready`, `complete`, and whatever it holds against others.
@@ -49,16 +50,20 @@ def hashes(torrent):
         print(str(known.v2)[:40])
 
 
-def peer(torrent, folder, port):
+def peer(torrent, folder, port, settings="{}", *peers):
     session = lt.session({
         "listen_interfaces": f"0.0.0.0:{port},[::]:{port}",
         "enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
         "allow_multiple_connections_per_ip": True,
         "alert_mask": lt.alert.category_t.all_categories,
+        **json.loads(settings),
     })
     params = params_of(torrent)
     params.save_path = folder
     handle = session.add_torrent(params)
+    for known in peers:
+        address, _, at = known.rpartition(":")
+        handle.connect_peer((address.strip("[]"), int(at)))
     say("ready", version=lt.__version__)
     flushing = False
     held_against = ("hash_failed_alert", "peer_ban_alert", "torrent_error_alert",

@@ -3,7 +3,7 @@ import PeerWire
 import Testing
 import Units
 
-@Suite struct PeerExchangeTests {
+@Suite struct PeerExchangeMessageTests {
     private typealias Contact = PeerExchangeMessage.Contact
 
     private func endpoint(_ text: String) throws -> Endpoint { try #require(Endpoint(text)) }

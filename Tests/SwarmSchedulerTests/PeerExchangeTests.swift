@@ -6,7 +6,7 @@ import Units
 @testable import SwarmScheduler
 
 /// Peer exchange (BEP 11), as a whole torrent does it.
-@Suite struct GossipTests {
+@Suite struct PeerExchangeTests {
     private static func contact(_ number: UInt32, port: UInt16 = 6881) -> Endpoint {
         Endpoint(ipv4: 0x0B00_0001 + number << 16, port: port)
     }
