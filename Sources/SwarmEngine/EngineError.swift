@@ -14,6 +14,8 @@ public enum EngineError: Error, Hashable, Sendable, CustomStringConvertible {
     case inconsistentHashes(name: String)
     /// What peers sent for the info-hash has the right hash and is no torrent.
     case metadata(name: String, reason: String)
+    /// The files that were asked for are not there.
+    case badSelection(name: String, reason: String)
     case download(url: String, reason: String)
     case stopped
 
@@ -32,6 +34,7 @@ public enum EngineError: Error, Hashable, Sendable, CustomStringConvertible {
         case .inconsistentHashes(let name):
             "\(name): its v1 and v2 hashes contradict each other; the torrent is broken"
         case .metadata(let name, let reason): "\(name): its metadata is of no use: \(reason)"
+        case .badSelection(let name, let reason): "\(name): \(reason)"
         case .download(let url, let reason): "\(url): \(reason)"
         case .stopped: "the session has stopped"
         }

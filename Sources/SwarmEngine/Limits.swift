@@ -1,3 +1,5 @@
+import Units
+
 /// The bounds of a session.
 enum Limits {
     /// Events that wait for a slow listener; older ones are forgotten.
@@ -9,6 +11,18 @@ enum Limits {
     static let uploadBuffersKept = 16
     /// Seconds that leaving may take in all.
     static let shutdownSeconds = 5.0
+    /// Connections that have not named a torrent yet. They do so at once, or are closed when the
+    /// time for a handshake is over.
+    static let strangersMax = 500
+    /// Those of them from one public address: as many as a household behind a translator opens.
+    static let strangersPerAddressMax = 16
+    /// How often the limits of a session are divided anew: often enough that a torrent that begins
+    /// does not wait, and seldom enough to cost nothing.
+    static let shareInterval = Interval.milliseconds(250)
+    /// All torrents that use nothing keep one part in so many of a limit, to begin with.
+    static let idleShareDivisor: Int64 = 8
+    /// Ports that are tried until one is free over both TCP and UDP.
+    static let portAttemptsMax = 8
     /// Hashes that one answer to a hash request may hold (BEP 52).
     static let hashesPerAnswerMax = 512
 }

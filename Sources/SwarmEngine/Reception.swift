@@ -1,18 +1,55 @@
 import NIOCore
 import PeerWire
+import SwarmScheduler
+import Synchronization
 import Transport
+import Units
 
 /// Receives accepted connections until their peer has named a torrent, and shows them the way.
 final class Reception: PeerConduitOwner {
+    private struct State {
+        var gate = AcceptGate()
+        /// Those that have not named a torrent yet, by their ids, and how many of each address.
+        var waiting: [UInt64: Endpoint] = [:]
+        var addresses: [Endpoint: Int] = [:]
+    }
+
     private let directory: TorrentDirectory
     private let network: PeerNetwork
+    private let state = Mutex(State())
 
     init(directory: TorrentDirectory, network: PeerNetwork) {
         self.directory = directory
         self.network = network
     }
 
+    /// Whether a connection from there is let in: not too often, and not while too many others
+    /// have connected and say nothing.
+    func admits(_ remote: Endpoint, as id: UInt64) -> Bool {
+        state.withLock { state in
+            let address = remote.address
+            let sameAddress = state.addresses[address] ?? 0
+            guard state.waiting.count < Limits.strangersMax,
+                remote.isLocal || sameAddress < Limits.strangersPerAddressMax,
+                state.gate.admits(remote, now: MonotonicClock.now)
+            else { return false }
+            state.waiting[id] = address
+            state.addresses[address] = sameAddress + 1
+            return true
+        }
+    }
+
+    private func forget(_ id: UInt64) {
+        state.withLock { state in
+            guard let address = state.waiting.removeValue(forKey: id),
+                let count = state.addresses[address]
+            else { return }
+            state.addresses[address] = count > 1 ? count - 1 : nil
+        }
+    }
+
     func conduit(_ conduit: PeerConduit, received handshake: Handshake) {
+        forget(conduit.id)
         // An unknown name is answered with silence: what we have is nobody's business.
         guard let torrent = directory.torrent(named: handshake.infoHash) else {
             return conduit.close()
@@ -37,5 +74,5 @@ final class Reception: PeerConduitOwner {
 
     func conduit(_ conduit: PeerConduit, received messages: [PeerMessage]) {}
 
-    func conduitClosed(_ conduit: PeerConduit, reason: ConduitClosure) {}
+    func conduitClosed(_ conduit: PeerConduit, reason: ConduitClosure) { forget(conduit.id) }
 }

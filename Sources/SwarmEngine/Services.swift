@@ -20,25 +20,33 @@ final class Services: Sendable {
     private let disks = DiskPools()
     private let memory = ExtentMemory()
     private let openFiles = OpenFiles()
-    private let store: SessionStore?
+    let store: SessionStore?
+    /// Where peers are accepted.
+    let port: UInt16
     private let sockets: [UDPSocket]
-    private let reception: Reception
     private let chance = Mutex(SystemRandomNumberGenerator())
 
     init(
         _ configuration: SessionConfiguration, loops: MultiThreadedEventLoopGroup
     ) async throws(EngineError) {
         self.configuration = configuration
-        self.network = PeerNetwork(group: loops, bindAddress: configuration.bindAddress)
-        self.reception = Reception(directory: directory, network: network)
+        let network = PeerNetwork(group: loops, bindAddress: configuration.bindAddress)
+        let reception = Reception(directory: directory, network: network)
+        self.network = network
         self.store = try Self.openStore(configuration.stateDirectory)
+        let ports: Ports
+        do throws(EngineError) {
+            ports = try await Ports.open(configuration, network, reception, on: loops.next())
+        } catch {
+            await Self.stop(startup, disks)
+            throw error
+        }
+        self.port = ports.port
+        self.sockets = ports.sockets
         guard configuration.usesTrackers else {
             self.trackers = nil
-            self.sockets = []
             return
         }
-        let sockets = await Self.bindSockets(configuration, on: loops.next())
-        self.sockets = sockets
         var client = TrackerClient.Configuration()
         if let address = configuration.bindAddress {
             client.sourceIPv4 = address.contains(":") ? nil : address
@@ -57,57 +65,10 @@ final class Services: Sendable {
         }
     }
 
-    /// One socket of each address family; a host may lack either.
-    private static func bindSockets(
-        _ configuration: SessionConfiguration, on loop: any EventLoop
-    ) async -> [UDPSocket] {
-        let addresses = configuration.bindAddress.map { [$0] } ?? ["0.0.0.0", "::"]
-        var sockets: [UDPSocket] = []
-        for address in addresses {
-            guard let endpoint = Endpoint(addressText: address, port: 0),
-                let socket = try? await UDPSocket.bind(to: endpoint, on: loop)
-            else { continue }
-            sockets.append(socket)
-        }
-        return sockets
-    }
-
-    /// Opens the port for peers, and gives the one that was free.
-    func listen(port: UInt16) async throws(EngineError) -> UInt16 {
-        do {
-            return try await network.listen(port: port) { [network, reception] channel, remote in
-                PeerConduit(
-                    id: network.newID(), accepted: channel, remote: remote, owner: reception)
-            }
-        } catch {
-            throw .cannotListen(port: port, reason: Self.reason(error))
-        }
-    }
-
-    private static func reason(_ error: any Error) -> String {
-        guard let error = error as? IOError else { return "\(error)" }
-        return String(cString: strerror(error.errnoCode))
-    }
-
     /// The disk that holds `folder`. Asks the file system, so not for event loops.
     func resources(for folder: String) -> TorrentStorage.Resources {
         TorrentStorage.Resources(
             pool: disks.pool(for: folder), memory: memory, openFiles: openFiles, store: store)
-    }
-
-    /// The torrent's place in the session store; nil if the session remembers nothing.
-    func record(_ request: TorrentRequest) throws(EngineError) -> TorrentRecord.ID? {
-        guard let store else { return nil }
-        let metainfo = request.metainfo
-        do throws(SessionStoreError) {
-            return try store.add(
-                metainfo.infoHash, name: metainfo.name, folder: request.directory,
-                metainfo: metainfo.encoded(), wantedFiles: request.selectedFiles.map(Array.init),
-                now: Int64(Date().timeIntervalSince1970)
-            ).id
-        } catch {
-            throw EngineError(error, store: store.path)
-        }
     }
 
     /// A name for us towards peers, new for each torrent, so that they cannot tell that it is
@@ -119,9 +80,14 @@ final class Services: Sendable {
     func makeSeed() -> UInt64 { chance.withLock { $0.next() } }
 
     func shutdown() async {
+        await network.close()
         await trackers?.shutdown()
         for socket in sockets { await socket.close() }
-        await Task.detached { [startup, disks] in
+        await Self.stop(startup, disks)
+    }
+
+    private static func stop(_ startup: DiskPool, _ disks: DiskPools) async {
+        await Task.detached {
             startup.stop()
             disks.stop()
         }.value

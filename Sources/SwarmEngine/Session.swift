@@ -13,6 +13,8 @@ public actor Session {
     nonisolated let services: Services
     private let loops: MultiThreadedEventLoopGroup
     private var isStopped = false
+    /// Divides the session's limits among its torrents.
+    private var dividing: Task<Void, Never>?
 
     /// Opens the port and the state folder.
     public init(_ configuration: SessionConfiguration) async throws(EngineError) {
@@ -26,13 +28,7 @@ public actor Session {
             throw error
         }
         self.services = services
-        do throws(EngineError) {
-            self.port = try await services.listen(port: configuration.port)
-        } catch {
-            await services.shutdown()
-            try? await loops.shutdownGracefully()
-            throw error
-        }
+        self.port = services.port
     }
 
     /// Takes part in a torrent. What is there of its content is found and checked first, which
@@ -42,9 +38,10 @@ public actor Session {
         let torrent = Torrent(
             request, services: services, port: port, loop: loops.next())
         guard services.directory.insert(torrent) else {
-            throw .duplicate(name: request.metainfo.name)
+            throw .duplicate(name: request.name)
         }
         await torrent.start()
+        if dividing == nil { dividing = Task { [weak self] in await self?.divideLimits() } }
         return torrent
     }
 
@@ -57,6 +54,7 @@ public actor Session {
     public func shutdown() async {
         guard !isStopped else { return }
         isStopped = true
+        dividing?.cancel()
         await services.network.close()
         await withTaskGroup(of: Void.self) { group in
             for torrent in services.directory.all { group.addTask { await torrent.stop() } }

@@ -1,5 +1,4 @@
 public import Logging
-public import Metainfo
 public import Units
 
 /// How a session behaves.
@@ -15,6 +14,9 @@ public struct SessionConfiguration: Sendable {
     /// Peers served at once; nil finds out how many go well.
     public var uploadSlots: Int?
     public var usesTrackers = true
+    /// The session is of a network that is near: a link may name peers in it, and nodes of the
+    /// DHT may be in it. Otherwise what strangers say must not make us knock on our neighbours.
+    public var isLocal = false
     /// Where the session remembers its torrents; nil remembers nothing.
     public var stateDirectory: String?
     /// Event loops; a torrent lives on one of them.
@@ -24,36 +26,5 @@ public struct SessionConfiguration: Sendable {
 
     public init() {
         self.loopCount = Platform.coreCount
-    }
-}
-
-/// A torrent to take part in.
-public struct TorrentRequest: Sendable {
-    public enum Mode: Hashable, Sendable {
-        /// Get what is missing, and serve meanwhile.
-        case fetch
-        /// Serve what is there, all of which must be.
-        case seed
-    }
-
-    public var metainfo: Metainfo
-    /// The folder that the content is in, or will be.
-    public var directory: String
-    public var mode: Mode
-    /// The files to fetch; nil is all of them.
-    public var selectedFiles: Set<FileIndex>?
-    /// Pieces in order rather than rarest first.
-    public var isSequential = false
-    /// Peers known from elsewhere.
-    public var peers: [Endpoint] = []
-    public var uploadLimit: ByteRate?
-    public var downloadLimit: ByteRate?
-    /// The metainfo was just made of this very content, which need not be hashed again.
-    public var contentIsFresh = false
-
-    public init(metainfo: Metainfo, directory: String, mode: Mode) {
-        self.metainfo = metainfo
-        self.directory = directory
-        self.mode = mode
     }
 }

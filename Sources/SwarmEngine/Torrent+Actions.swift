@@ -35,8 +35,9 @@ extension Torrent {
             log.debug("peer banned", metadata: ["peer": "\(endpoint)", "reason": "\(reason)"])
             eventSink.yield(.peerBanned(endpoint, reason))
         case .failed(let failure): failed(failure)
-        case .send, .write, .serve, .finish, .completed, .metadataVerified, .metadataComplete:
-            break
+        case .metadataVerified(let metainfo): metadataVerified(metainfo)
+        case .metadataComplete(let metainfo): metadataComplete(metainfo)
+        case .send, .write, .serve, .finish, .completed: break
         }
     }
 

@@ -23,12 +23,14 @@ extension Torrent: PeerConduitOwner {
 
     /// A peer has named this torrent, or answered when we did.
     func arrived(_ conduit: PeerConduit, _ handshake: Handshake) {
-        guard infoHash.wireForms.contains(handshake.infoHash), machine != nil else {
-            return conduit.close()
-        }
+        let infoHash = fullInfoHash
+        guard infoHash.wireForms.contains(handshake.infoHash), machine != nil || seeker != nil
+        else { return conduit.close() }
         arrivals[conduit.id] = conduit
         let reply = ourHandshake(naming: answer(to: handshake))
-        conduit.accept(reply, pieceCount: metainfo.layout.pieceCount, owner: self)
+        conduit.accept(reply, pieceCount: pieceCount, owner: self)
+        // It may have become known while we waited for the peer to answer our dial.
+        if let pieceCount { conduit.setPieceCount(pieceCount) }
         let connection = PeerConnection(
             endpoint: conduit.remote, isIncoming: conduit.isIncoming, peerID: handshake.peerID,
             supportsFast: handshake.supportsFast,
@@ -42,14 +44,22 @@ extension Torrent: PeerConduitOwner {
     /// A peer that knows a hybrid torrent by its v1 hash and speaks v2 is answered with the v2
     /// hash, so that both know (BEP 52, "Upgrade Path").
     private func answer(to handshake: Handshake) -> SHA1Digest {
-        guard handshake.supportsV2, let v2 = infoHash.v2 else { return handshake.infoHash }
+        guard handshake.supportsV2, let v2 = fullInfoHash.v2 else { return handshake.infoHash }
         return v2.truncated
     }
 
     func ourHandshake(naming infoHash: SHA1Digest) -> Handshake {
         Handshake(
             infoHash: infoHash, peerID: ourID, supportsExtensions: true, supportsFast: true,
-            supportsDHT: false, supportsV2: metainfo.infoHash.v2 != nil)
+            supportsDHT: false, supportsV2: fullInfoHash.v2 != nil)
+    }
+
+    /// All that the torrent is known by.
+    private var fullInfoHash: InfoHash { metainfo?.infoHash ?? infoHash }
+
+    /// Nil while the machine that the connections belong to does not know it.
+    private var pieceCount: Int? {
+        machine == nil ? nil : metainfo?.layout.pieceCount
     }
 
     private func received(_ messages: [PeerMessage], from conduit: PeerConduit) {
@@ -72,13 +82,14 @@ extension Torrent: PeerConduitOwner {
 
     func dial(_ endpoint: Endpoint) {
         let id = services.network.newID()
+        let infoHash = fullInfoHash
         let handshake = ourHandshake(naming: infoHash.primary)
-        let pieceCount = metainfo.layout.pieceCount
         let alternate = infoHash.wireForms.dropFirst().first
         services.network.dial(endpoint, on: loop) { channel in
             PeerConduit(
                 id: id, channel: channel, remote: endpoint, dialledWith: handshake,
-                alternateInfoHash: alternate, pieceCount: pieceCount, owner: self)
+                alternateInfoHash: alternate,
+                pieceCount: self.assumeIsolated { $0.pieceCount }, owner: self)
         }.whenFailure { _ in
             self.assumeIsolated { $0.run(.dialFailed(endpoint)) }
         }

@@ -18,25 +18,34 @@ extension Torrent {
 // MARK: - Opening and closing
 
 extension Torrent {
-    /// Finds out what is there of the content, then takes part.
+    /// Finds out what the torrent is and what is there of its content, then takes part.
     func start() {
-        isOpening = services.startup.run(.sync) { self.open() }
+        // On a thread of the disk, since it asks the session store.
+        isOpening = services.startup.run(.sync) {
+            switch self.request.source {
+            case .metainfo(let metainfo): self.open(metainfo)
+            case .magnet(let link): self.recall(link)
+            }
+        }
         if !isOpening { fail(.stopped) }
     }
 
-    /// On a thread of the disk, since it asks the session store.
-    private nonisolated func open() {
+    /// On a thread of the disk.
+    nonisolated func open(_ metainfo: Metainfo) {
         do throws(EngineError) {
+            let selection = try request.selection(of: metainfo)
+            let record = try services.record(metainfo, request, selection: selection)
+            guard !request.wantsMetadataOnly else { return onLoop { $0.endWithMetadata() } }
             var options = TorrentOpening.Options(folder: request.directory)
-            options.record = try services.record(request)
-            options.wanted = request.selectedFiles
+            options.record = record
+            options.wanted = selection
             options.createsFolder = request.mode == .fetch
             options.content = request.contentIsFresh ? .hashedJustNow : .asRecorded
             let opening = TorrentOpening.open(
                 metainfo, options, resources: services.resources(for: request.directory),
-                progress: { progress in self.onLoop { $0.checking(progress) } },
+                progress: { progress in self.onLoop { $0.checking(progress, of: metainfo) } },
                 events: { event in self.onLoop { $0.happened(event) } },
-                completion: { result in self.onLoop { $0.opened(result) } })
+                completion: { result in self.onLoop { $0.opened(result, metainfo) } })
             onLoop { $0.keep(opening) }
         } catch {
             onLoop { $0.failedToOpen(error) }
@@ -49,19 +58,21 @@ extension Torrent {
         if isStopping { opening.cancel() }
     }
 
-    private func failedToOpen(_ error: EngineError) {
+    func failedToOpen(_ error: EngineError) {
         isOpening = false
-        if isStopping { finishStopping() } else { fail(error) }
+        guard !isStopping else { return finishStopping() }
+        closeConnections()
+        fail(error)
     }
 
-    private func checking(_ progress: ContentChecker.Progress) {
+    private func checking(_ progress: ContentChecker.Progress, of metainfo: Metainfo) {
         let unit = Int64(metainfo.layout.pieceLength)
         let total = min(Int64(progress.totalPieces) * unit, metainfo.layout.totalLength)
         rehashedBytes = min(Int64(progress.checkedPieces) * unit, total)
         state = .checking(done: rehashedBytes, total: total)
     }
 
-    private func opened(_ result: Result<TorrentStorage, OpeningError>) {
+    private func opened(_ result: Result<TorrentStorage, OpeningError>, _ metainfo: Metainfo) {
         opening = nil
         switch result {
         case .failure(.cancelled): failedToOpen(.stopped)
@@ -74,45 +85,47 @@ extension Torrent {
             isOpening = false
             self.storage = storage
             guard !isStopping else { return closeStorage() }
-            begin(with: storage)
+            begin(metainfo, with: storage)
         }
     }
 
-    private func begin(with storage: TorrentStorage) {
+    private func begin(_ metainfo: Metainfo, with storage: TorrentStorage) {
         let (had, wanted) = (storage.had, storage.files.wantedPieces)
         let missing = wanted.setCount(without: had)
         guard request.mode == .fetch || missing == 0 else {
             fail(.incomplete(name: name, missingPieces: missing, pieces: wanted.setCount))
             return closeStorage()
         }
+        let wasSeeking = seeker != nil
         let machine = TorrentMachine(
             metainfo: metainfo, have: had, wanted: wanted, configuration: machineConfiguration,
-            seed: services.makeSeed())
+            seed: services.makeSeed(), inheriting: takeHandover())
         state = machine.isFinished ? .seeding : .downloading
         self.machine = machine
         startedComplete = machine.isFinished
         let done = machine.wantedBytes.had
         eventSink.yield(.resumed(bytesDone: done, rehashedBytes: rehashedBytes))
-        startTrackers()
-        run(.peersFound(request.peers, .explicit))
+        if wasSeeking {
+            tellPieceCount(metainfo.layout.pieceCount)
+        } else {
+            seekPeers()
+        }
         if startedComplete { eventSink.yield(.completed) }
     }
 
-    private var machineConfiguration: TorrentMachine.Configuration {
+    var machineConfiguration: TorrentMachine.Configuration {
         let session = services.configuration
         var configuration = TorrentMachine.Configuration(ourID: ourID)
         configuration.listenPort = listenPort
         configuration.clientName = session.clientName
         configuration.connectionsMax = session.maxPeers
         configuration.uploadSlots = session.uploadSlots
-        configuration.uploadLimit = lower(request.uploadLimit, session.uploadLimit)
-        configuration.downloadLimit = lower(request.downloadLimit, session.downloadLimit)
+        configuration.uploadLimit = lower(
+            request.uploadLimit, uploadShare ?? session.uploadLimit)
+        configuration.downloadLimit = lower(
+            request.downloadLimit, downloadShare ?? session.downloadLimit)
         configuration.isSequential = request.isSequential
         return configuration
-    }
-
-    private func lower(_ a: ByteRate?, _ b: ByteRate?) -> ByteRate? {
-        [a, b].compactMap(\.self).min()
     }
 
     /// Lets go of the content once everything verified is recorded.
@@ -283,7 +296,7 @@ extension Torrent {
 
     /// Answers a request for hashes, from the torrent itself or from the content (BEP 52).
     func serveHashes(_ request: HashRequest, to key: PeerKey) {
-        guard let answer = HashAnswer(request, metainfo), let storage,
+        guard let storage, let answer = HashAnswer(request, storage.metainfo),
             answer.piecesRead.allSatisfy({ storage.had.contains(PieceIndex($0)) })
         else { return send(.hashReject(request), to: key) }
         let isQueued = storage.resources.pool.run(.read(key: Int(key.slot))) {

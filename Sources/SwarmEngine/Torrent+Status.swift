@@ -11,17 +11,25 @@ extension Torrent {
         let content =
             machine?.wantedBytes ?? (wanted: lastTransfer.wanted, had: lastTransfer.had)
         return TorrentStatus(
-            infoHash: infoHash, name: name, state: state,
-            have: machine?.have ?? Bitfield(count: metainfo.layout.pieceCount),
+            infoHash: infoHash, name: name, state: presentState,
+            have: machine?.have ?? Bitfield(count: metainfo?.layout.pieceCount ?? 0),
             availability: machine?.availability ?? [],
             bytesWanted: content.wanted, bytesDone: content.had,
             downloaded: machine?.downloaded ?? lastTransfer.downloaded,
             uploaded: machine?.uploaded ?? lastTransfer.uploaded,
             downloadRate: machine?.downloadRate(now: now) ?? .zero,
             uploadRate: machine?.uploadRate(now: now) ?? .zero,
-            peersConnected: machine?.peerCount ?? 0, seedsConnected: machine?.seedCount ?? 0,
-            peersKnown: machine?.knownPeerCount ?? 0, rehashedBytes: rehashedBytes,
+            peersConnected: machine?.peerCount ?? seeker?.peerCount ?? 0,
+            seedsConnected: machine?.seedCount ?? 0,
+            peersKnown: machine?.knownPeerCount ?? seeker?.knownPeerCount ?? 0,
+            rehashedBytes: rehashedBytes,
             counters: machine?.counters ?? TorrentCounters())
+    }
+
+    private var presentState: TorrentStatus.State {
+        guard case .fetchingMetadata = state, let seeker else { return state }
+        let progress = seeker.progress
+        return .fetchingMetadata(done: progress.bytesReceived, total: progress.byteCount)
     }
 }
 

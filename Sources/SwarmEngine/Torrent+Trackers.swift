@@ -11,12 +11,12 @@ extension Torrent {
     /// Announces to the torrent's trackers from now on.
     func startTrackers() {
         guard let client = services.trackers else { return }
-        let tiers = metainfo.announceTiers.map { tier in tier.compactMap { usable($0) } }
-            .filter { !$0.isEmpty }
+        let named = metainfo?.announceTiers ?? link?.trackers.map { [$0] } ?? []
+        let tiers = named.map { tier in tier.compactMap { usable($0) } }.filter { !$0.isEmpty }
         guard !tiers.isEmpty else { return }
         let seed = services.makeSeed()
         let driver = TrackerDriver(
-            tiers: tiers, infoHash: infoHash,
+            tiers: tiers, infoHash: metainfo?.infoHash ?? infoHash,
             identity: TrackerDriver.Identity(
                 peerID: ourID.bytes, port: listenPort, key: UInt32(truncatingIfNeeded: seed)),
             client: client, eventLoop: loop,
@@ -55,7 +55,7 @@ extension Torrent {
         guard let machine else {
             return TrackerDriver.Counters(
                 uploaded: lastTransfer.uploaded, downloaded: lastTransfer.downloaded,
-                left: lastTransfer.left)
+                left: metainfo == nil ? nil : lastTransfer.left)
         }
         let (wanted, had) = machine.wantedBytes
         return TrackerDriver.Counters(

@@ -6,6 +6,7 @@ import NIOCore
 import PeerWire
 import Storage
 import SwarmScheduler
+import Synchronization
 import Transport
 import Units
 
@@ -14,9 +15,12 @@ import Units
 /// The actor runs on the event loop of its connections, so a connection's handler calls it
 /// without a hop, and nothing here needs a lock. Each thing that happens is one call of `run`.
 public actor Torrent {
-    public nonisolated let metainfo: Metainfo
-    public nonisolated var infoHash: InfoHash { metainfo.infoHash }
-    public nonisolated var name: String { metainfo.name }
+    /// Nil until it is known. Peers of a torrent that is known by a link only are asked for it.
+    public nonisolated var metainfo: Metainfo? { known.withLock(\.self) }
+    /// What the torrent was asked for by. Its metainfo may know a second hash.
+    public nonisolated var infoHash: InfoHash { request.infoHash }
+    /// The torrent's own once it is known, the link's before.
+    public nonisolated var name: String { metainfo?.name ?? request.name }
     /// What happens, for one listener.
     public nonisolated let events: AsyncStream<TorrentEvent>
     nonisolated let loop: any EventLoop
@@ -24,9 +28,10 @@ public actor Torrent {
         loop.executor.asUnownedSerialExecutor()
     }
 
+    private let known: Mutex<Metainfo?>
     let eventSink: AsyncStream<TorrentEvent>.Continuation
     let services: Services
-    let request: TorrentRequest
+    nonisolated let request: TorrentRequest
     let ourID: PeerID
     let listenPort: UInt16
     let log: Logger
@@ -35,7 +40,11 @@ public actor Torrent {
     var isOpening = false
     var opening: TorrentOpening?
     var storage: TorrentStorage?
+    /// Asks peers for the metadata; nil when it is known and its content is looked after.
+    var seeker: MetadataMachine?
     var machine: TorrentMachine?
+    /// Where the torrent was known from before its metadata was.
+    var link: MagnetLink?
     var trackers: TrackerDriver?
     var state = TorrentStatus.State.checking(done: 0, total: 0)
     var startedComplete = false
@@ -43,6 +52,9 @@ public actor Torrent {
     var rehashedBytes: Int64 = 0
     var lastDiskError: EngineError?
     var isReadingPaused = false
+    /// What the torrent may use of the session's limits.
+    var uploadShare: ByteRate?
+    var downloadShare: ByteRate?
 
     /// What the machine wants done. While it is being carried out, what follows from that is
     /// appended, so that all of it happens in one turn.
@@ -65,18 +77,33 @@ public actor Torrent {
     init(
         _ request: TorrentRequest, services: Services, port: UInt16, loop: any EventLoop
     ) {
-        self.metainfo = request.metainfo
+        var metainfo: Metainfo?
+        if case .metainfo(let given) = request.source { metainfo = given }
+        self.known = Mutex(metainfo)
         self.request = request
         self.services = services
         self.listenPort = port
         self.loop = loop
         self.ourID = services.makePeerID()
-        self.lastTransfer = LastTransfer(contentLength: request.metainfo.layout.contentLength)
+        self.lastTransfer = LastTransfer(contentLength: metainfo?.layout.contentLength ?? 0)
         var log = services.configuration.logger
-        log[metadataKey: "torrent"] = "\(request.metainfo.infoHash)"
+        log[metadataKey: "torrent"] = "\(request.infoHash)"
         self.log = log
         (self.events, self.eventSink) = AsyncStream.makeStream(
             bufferingPolicy: .bufferingNewest(Limits.eventsMax))
+    }
+
+    /// What peers may know it by.
+    nonisolated var wireNames: Set<SHA1Digest> {
+        Set(infoHash.wireForms).union(metainfo?.infoHash.wireForms ?? [])
+    }
+
+    /// What the torrent is, from now on. False if another torrent of the session is the same.
+    func learn(_ metainfo: Metainfo) -> Bool {
+        guard services.directory.add(metainfo.infoHash.wireForms, of: self) else { return false }
+        known.withLock { $0 = metainfo }
+        lastTransfer = LastTransfer(contentLength: metainfo.layout.contentLength)
+        return true
     }
 
     // MARK: Turns
@@ -90,8 +117,18 @@ public actor Torrent {
     /// Tells the machine what happened and does what it wants; reads and writes that it leads to
     /// are gathered until the turn ends.
     func handle(_ input: TorrentInput) {
-        guard machine != nil else { return }
-        machine?.handle(input, now: MonotonicClock.now, into: &actions)
+        if machine != nil {
+            machine?.handle(input, now: MonotonicClock.now, into: &actions)
+        } else if seeker != nil {
+            seeker?.handle(input, now: MonotonicClock.now, into: &actions)
+        } else {
+            return
+        }
+        carryOut()
+    }
+
+    /// Does what the machine wants, which may lead to more that it wants.
+    func carryOut() {
         guard !isCarryingOut else { return }
         isCarryingOut = true
         var position = 0
@@ -122,7 +159,9 @@ public actor Torrent {
     }
 
     private func rearm() {
-        guard let deadline = machine?.deadlineInPlace() else { return }
+        guard let deadline = machine?.deadlineInPlace() ?? seeker?.deadlineInPlace() else {
+            return
+        }
         if let timerAt, timerAt <= deadline { return }
         timer?.cancel()
         timerAt = deadline
@@ -150,16 +189,22 @@ public actor Torrent {
         timer?.cancel()
         if let machine { lastTransfer = LastTransfer(machine) }
         machine = nil
-        for conduit in conduits { conduit?.close() }
-        for conduit in arrivals.values { conduit.close() }
-        conduits = []
-        arrivals = [:]
+        closeConnections()
         opening?.cancel()
         let trackers = trackers
         Task {
             await trackers?.stop()
             if !isOpening { closeStorage() }
         }
+    }
+
+    /// Without a machine nothing is done with what peers send.
+    func closeConnections() {
+        seeker = nil
+        for conduit in conduits { conduit?.close() }
+        for conduit in arrivals.values { conduit.close() }
+        conduits = []
+        arrivals = [:]
     }
 
     func finishStopping() {
@@ -175,6 +220,10 @@ public actor Torrent {
 extension TorrentMachine {
     /// When to call it next. `mutating`, because what does not mutate would be called on a copy
     /// of the whole machine.
+    fileprivate mutating func deadlineInPlace() -> Instant? { nextDeadline()?.0 }
+}
+
+extension MetadataMachine {
     fileprivate mutating func deadlineInPlace() -> Instant? { nextDeadline()?.0 }
 }
 

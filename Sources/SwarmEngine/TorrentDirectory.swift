@@ -20,9 +20,22 @@ final class TorrentDirectory: Sendable {
         }
     }
 
+    /// Makes more names known for a torrent. False if one of them is another torrent's.
+    func add(_ names: [SHA1Digest], of torrent: Torrent) -> Bool {
+        torrents.withLock { torrents in
+            guard names.allSatisfy({ torrents[$0] == nil || torrents[$0] === torrent }) else {
+                return false
+            }
+            for name in names { torrents[name] = torrent }
+            return true
+        }
+    }
+
     func remove(_ torrent: Torrent) {
         torrents.withLock { torrents in
-            for name in torrent.infoHash.wireForms { torrents[name] = nil }
+            for name in torrent.wireNames where torrents[name] === torrent {
+                torrents[name] = nil
+            }
         }
     }
 

@@ -1,10 +1,14 @@
 public import Hashing
+public import Metainfo
 public import SwarmScheduler
 public import Units
 
 /// What a torrent is doing at one moment.
 public struct TorrentStatus: Sendable {
     public enum State: Hashable, Sendable {
+        /// Peers are asked what the torrent is: bytes of it that are there, and how many it has,
+        /// once a peer said so.
+        case fetchingMetadata(done: Int, total: Int?)
         /// Content that was there before is being hashed.
         case checking(done: Int64, total: Int64)
         case downloading
@@ -51,6 +55,10 @@ public struct TorrentStatus: Sendable {
 
 /// What happened to a torrent that its owner may want to say.
 public enum TorrentEvent: Sendable {
+    /// Nothing but the torrent's hash is known; peers are asked for the rest.
+    case fetchingMetadata
+    /// What the torrent is has become known, from peers or from an earlier run.
+    case metadata(Metainfo)
     /// The start is over: so much was there, of which so much had to be hashed again.
     case resumed(bytesDone: Int64, rehashedBytes: Int64)
     case pieceCompleted(PieceIndex)

@@ -126,6 +126,12 @@ public final class PeerConduit: ChannelInboundHandler, @unchecked Sendable {
         receive(&nothing)
     }
 
+    /// The metadata came. What the peer said before of what it has is checked and handed out.
+    public func setPieceCount(_ count: Int) {
+        session.setPieceCount(count, into: &events)
+        deliver()
+    }
+
     /// Encodes a message; it leaves with the next `flush`.
     public func send(_ message: PeerMessage) {
         if case .extensionHandshake(let said) = message { session.advertise(said.extensions) }

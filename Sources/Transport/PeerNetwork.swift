@@ -20,10 +20,11 @@ public final class PeerNetwork: Sendable {
     public func newID() -> UInt64 { nextID.wrappingAdd(1, ordering: .relaxed).newValue }
 
     /// Listens at `port` (0: any) and gives the port. Both IPv4 and IPv6 unless the address to
-    /// bind says otherwise. `accepted` is called on the connection's loop.
+    /// bind says otherwise. `accepted` is called on the connection's loop; where it gives nothing
+    /// the connection is closed.
     public func listen(
         port: UInt16,
-        accepted: @escaping @Sendable (any Channel, Endpoint) -> any ChannelHandler & Sendable
+        accepted: @escaping @Sendable (any Channel, Endpoint) -> (any ChannelHandler & Sendable)?
     ) async throws -> UInt16 {
         var bound = port
         for host in hosts {
@@ -45,7 +46,7 @@ public final class PeerNetwork: Sendable {
 
     private func bind(
         _ host: String, port: UInt16,
-        accepted: @escaping @Sendable (any Channel, Endpoint) -> any ChannelHandler & Sendable
+        accepted: @escaping @Sendable (any Channel, Endpoint) -> (any ChannelHandler & Sendable)?
     ) async throws -> any Channel {
         let isIPv6 = host.contains(":")
         return try await ServerBootstrap(group: group)
@@ -60,7 +61,7 @@ public final class PeerNetwork: Sendable {
             .childChannelInitializer { channel in
                 Self.configure(channel) {
                     let remote = Endpoint(channel.remoteAddress) ?? Endpoint(ipv4: 0, port: 0)
-                    return accepted(channel, remote)
+                    return accepted(channel, remote) ?? Refusal()
                 }
             }
             .bind(host: host, port: Int(port)).get()
@@ -127,4 +128,13 @@ public final class PeerNetwork: Sendable {
             try channel.pipeline.syncOperations.addHandler(handler())
         }
     }
+}
+
+/// Closes the connection, with nothing said or read.
+private final class Refusal: ChannelInboundHandler, Sendable {
+    typealias InboundIn = ByteBuffer
+
+    func channelActive(context: ChannelHandlerContext) { context.close(promise: nil) }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
 }

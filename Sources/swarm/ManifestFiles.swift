@@ -14,12 +14,9 @@ enum ManifestFiles {
         case .magnet, .infoHash:
             throw Failure(
                 .unreadableSource, word, "names a torrent but does not hold it",
-                remedy: "give the .torrent file; \(metadataFact)")
+                remedy: "have it written by 'swarm fetch --list --save-torrent FILE LINK'")
         }
     }
-
-    /// Why a magnet link is not enough.
-    static let metadataFact = "this version does not fetch metadata from peers"
 
     static func parse(_ bytes: [UInt8], _ subject: String) throws(Failure) -> Metainfo {
         do {

@@ -88,4 +88,34 @@ import Units
         }
         await session.shutdown()
     }
+
+    /// At twice the speed each torrent would have the limit to itself.
+    @Test func theTorrentsOfASessionShareItsLimit() async throws {
+        let scratch = try Scratch()
+        var configuration = SessionConfiguration()
+        configuration.bindAddress = "127.0.0.1"
+        configuration.usesTrackers = false
+        configuration.uploadLimit = ByteRate(bytesPerSecond: 400_000)
+        let seeding = try await Session(configuration)
+        let fetching = try await Self.session(scratch)
+        let start = ContinuousClock.now
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (number, name) in ["one", "two"].enumerated() {
+                try scratch.write(name, bytes: 800_000, seed: UInt64(number))
+                let manifest = try scratch.manifest(of: name, .v1)
+                let seed = try await seeding.add(
+                    TorrentRequest(metainfo: manifest, directory: scratch.path, mode: .seed))
+                try await Self.completion(of: seed)
+                var request = TorrentRequest(
+                    metainfo: manifest, directory: try scratch.folder("out"), mode: .fetch)
+                request.peers = [Self.endpoint(of: seeding)]
+                let torrent = try await fetching.add(request)
+                group.addTask { try await Self.completion(of: torrent) }
+            }
+            try await group.waitForAll()
+        }
+        #expect(ContinuousClock.now - start > .milliseconds(2_600))
+        await fetching.shutdown()
+        await seeding.shutdown()
+    }
 }

@@ -38,6 +38,28 @@ private func torrent(
                 == "↓ 2.0 MiB/s (0 B)  ↑ 1.0 KiB/s (0 B)  23 peers (5 seeds, 120 known)")
     }
 
+    @Test func whatATorrentIsIsFetchedBeforeItsContent() {
+        var unknown = torrent("Film", .fetchingMetadata, pieces: 0, have: 0)
+        unknown.bytesWanted = 0
+        unknown.timeLeft = nil
+        let block = LiveBlock(width: 101, height: 24, isUnicode: true)
+        let lines = block.lines([unknown]).map(\.plainText)
+        #expect(lines.count == 3)
+        #expect(lines[0].hasSuffix("  fetching metadata"))
+        #expect(lines[1] == "looking for peers that know what it is")
+        #expect(ProgressText.line(unknown) == "Film: fetching metadata, 23 peers")
+        unknown.bytesWanted = 131_072
+        unknown.bytesDone = 16_384
+        #expect(block.lines([unknown])[1].plainText.contains(" 12.5%  16.0 KiB of 128 KiB"))
+        #expect(
+            ProgressText.line(unknown) == "Film: fetching metadata, 12.5% of 128 KiB, 23 peers")
+        let json = ProgressText.json(unknown, infoHash: "ab").text
+        #expect(json.contains(#""state":"fetching_metadata""#))
+        let brief = LiveBlock(width: 101, height: 3, isUnicode: true)
+            .lines([unknown, torrent()]).map(\.plainText)
+        #expect(brief[0].contains("metadata"))
+    }
+
     @Test func withoutUnicodeEverythingIsASCII() {
         var bad = torrent(String(repeating: "long ", count: 40))
         bad.availability[99] = 0

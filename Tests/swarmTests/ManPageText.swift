@@ -118,6 +118,11 @@ enum ManPageText {
         .It Li seeding
         The content is there and is served:
         .Li port , magnet .
+        .It Li fetching_metadata
+        Peers are asked what a link or an info-hash names.
+        .It Li metadata
+        It is known:
+        .Li name , size , files , version , private .
         .It Li started
         A fetch begins with nothing.
         .It Li resumed
@@ -128,12 +133,15 @@ enum ManPageText {
         had to be hashed again.
         This or
         .Li started
-        is the first event of a fetch.
+        is the first event of a fetch of a torrent that is known.
         .It Li progress
         Once a second, unless
         .Fl \\-no\\-progress
         is given:
-        .Li state , bytes_wanted , bytes_done , download_rate , upload_rate
+        .Li state , bytes_wanted , bytes_done
+        (of the metadata while the state is
+        .Li fetching_metadata ) ,
+        .Li download_rate , upload_rate
         (bytes a second),
         .Li peers , seeds , seconds_left , ratio .
         .It Li tracker_failed , tracker_warning
@@ -184,7 +192,16 @@ enum ManPageText {
         A file that is not whole yet; it gets its name when it is.
         .El
         .Sh EXAMPLES
-        Share a folder; the link is for whoever is to have it:
+        Share a folder; the link that is written is for whoever is to have it:
+        .Dl swarm seed Holiday
+        .Pp
+        Fetch it by that link; without a tracker the DHT finds who has it:
+        .Dl swarm fetch 'magnet:?xt=urn:btih:...&dn=Holiday'
+        .Pp
+        See what a link names, and keep its torrent:
+        .Dl swarm fetch \\-\\-list \\-\\-save\\-torrent Holiday.torrent 'magnet:?xt=urn:btih:...'
+        .Pp
+        Share a folder with the help of a tracker:
         .Dl swarm seed \\-t https://tracker.example/announce Holiday
         .Pp
         Fetch two of the files of a torrent, and leave:

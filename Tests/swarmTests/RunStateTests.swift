@@ -23,6 +23,25 @@ import Units
         #expect(!state.isUnfinished)
     }
 
+    @Test func metadataThatDoesNotComeIsAStallAndCheckingIsNone() {
+        var state = RunState(
+            torrents: 1, policy: .init(seeds: false, stallTimeout: .seconds(10)), now: .zero)
+        state.isSeekingMetadata(0)
+        let waiting = [
+            state.isStalled(numbers(0), now: at(5)), state.isStalled(numbers(7), now: at(14)),
+            state.isStalled(numbers(7), now: at(23)),
+        ]
+        #expect(waiting == [false, false, false])
+        #expect(state.isUnfinished)
+        state.hasMetadata(0)
+        let isCheckingStalled = state.isStalled(numbers(7), now: at(60))
+        #expect(!isCheckingStalled)
+        state.started(0)
+        #expect(state.phases == [.downloading])
+        let isStalled = state.isStalled(numbers(7), now: at(70))
+        #expect(isStalled)
+    }
+
     @Test func aSeedIsOverWhenItsGoalIsReached() {
         var state = RunState(
             torrents: 2, policy: .init(seeds: true, goal: SeedGoal(ratio: 1, time: .seconds(60))),

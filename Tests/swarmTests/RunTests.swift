@@ -1,4 +1,5 @@
 import Foundation
+import Hashing
 import Testing
 import Units
 
@@ -7,18 +8,24 @@ import Units
 @Suite struct SourceTests {
     private let hash = String(repeating: "0aF", count: 13) + "9"
 
-    @Test func isToldByTheLookOfTheWord() {
+    @Test func isToldByTheLookOfTheWord() throws {
         #expect(Source("-") == .standardInput)
         #expect(Source("a.torrent") == .file("a.torrent"))
         #expect(Source("Magnet:?xt=x") == .magnet("Magnet:?xt=x"))
         #expect(Source("HTTPS://h/x.torrent") == .url("HTTPS://h/x.torrent"))
-        #expect(Source(hash) == .infoHash(hash))
-        #expect(Source(hash + hash.prefix(24)) == .infoHash(hash + hash.prefix(24)))
+        let v1 = try #require(SHA1Digest(hex: hash))
+        #expect(Source(hash) == .infoHash(InfoHash(v1: v1)))
+        #expect(Source("GAYTEMZUGU3DOOBZGAYTEMZUGU3DOOBZ").isInfoHash)
+        #expect(Source(hash + hash.prefix(24)).isInfoHash)
         #expect(Source("./" + hash) == .file("./" + hash))
         #expect(Source(hash + "0") == .file(hash + "0"))
         #expect(Source("udp://h/x") == .file("udp://h/x"))
         #expect(Source("") == .file(""))
     }
+}
+
+extension Source {
+    fileprivate var isInfoHash: Bool { if case .infoHash = self { true } else { false } }
 }
 
 @Suite struct GoalsTests {

@@ -146,15 +146,27 @@ import Testing
         #expect(try fetcher.end().status == 0)
     }
 
-    @Test func whatIsNotATorrentYetSaysSo() throws {
+    @Test func aLinkThatNobodyKnowsEndsWithStatus9() throws {
         for source in [
             "magnet:?xt=urn:btih:0123456789012345678901234567890123456789&dn=x",
             "0123456789012345678901234567890123456789",
         ] {
-            let refused = try swarm.run("fetch", source)
-            #expect(refused.status == 4)
-            #expect(refused.error.contains("does not fetch metadata from peers"))
+            let fetcher = try Running(
+                swarm,
+                [
+                    "fetch", source, "-o", "out", "--stall-timeout", "1s", "--no-dht", "--no-lsd",
+                    "--state-dir", folder.path("fetch-state"),
+                ])
+            #expect(try fetcher.next()?["event"] as? String == "fetching_metadata")
+            let progress = try fetcher.event("progress")
+            #expect(progress["state"] as? String == "fetching_metadata")
+            #expect(try fetcher.end().status == 9)
+            #expect(fetcher.errorText.contains("nothing came for 1s"))
         }
+        #expect(!FileManager.default.fileExists(atPath: folder.path("out")))
+    }
+
+    @Test func whatIsNoTorrentSaysSo() throws {
         #expect(try swarm.run("fetch", "magnet:?xt=x").status == 4)
         #expect(try swarm.run("fetch", "Film.torrent", "--files", "5").status == 2)
         #expect(try swarm.run("fetch", "Film.torrent", "--match", "*.zip").status == 2)

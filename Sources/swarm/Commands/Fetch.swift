@@ -14,7 +14,9 @@ struct Fetch: AsyncParsableCommand {
             + "--seed-time ask for more.")
 
     @Argument(
-        help: "A .torrent file, - for standard input, or an http or https URL of one.",
+        help: ArgumentHelp(
+            "A magnet link, an info-hash, a .torrent file, - for standard input, or an http or "
+                + "https URL of one."),
         completion: .torrent)
     var source: [String]
 
@@ -35,6 +37,13 @@ struct Fetch: AsyncParsableCommand {
 
     @Flag(help: "Show the files and leave.")
     var list = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Where to write the torrent, once peers have told what a link names.",
+            valueName: "file"),
+        completion: .torrent)
+    var saveTorrent: String?
 
     @Flag(help: "Fetch pieces in order rather than the rarest first.")
     var sequential = false
@@ -64,6 +73,10 @@ struct Fetch: AsyncParsableCommand {
     var common: GlobalOptions
 
     func validate() throws {
+        if saveTorrent != nil, source.count > 1 {
+            throw ValidationError(
+                "--save-torrent names one file, but there are \(source.count) torrents")
+        }
         if files != nil, source.count > 1 {
             throw ValidationError("--files numbers the files of one torrent; use --match")
         }
@@ -74,55 +87,81 @@ struct Fetch: AsyncParsableCommand {
 
     func run() async throws {
         let console = common.configuredConsole()
-        var metainfos: [(metainfo: Metainfo, files: Set<FileIndex>?)] = []
-        for word in source {
-            let metainfo = try await TorrentSource.metainfo(Source(word))
-            metainfos.append((metainfo, try selection(metainfo, word)))
-        }
-        if list { return try show(metainfos.map(\.metainfo), console) }
-        let peers = try await resolve(network.peer)
-        let configuration = try network.sessionConfiguration(
-            console, environment: ProcessInfo.processInfo.environment)
-        let requests = metainfos.map { metainfo, files in
-            var request = TorrentRequest(metainfo: metainfo, directory: output, mode: .fetch)
-            request.selectedFiles = files
-            request.isSequential = sequential
-            request.peers = peers
-            return request
+        var requests: [TorrentRequest] = []
+        for word in source { requests.append(try await request(word, console)) }
+        if list { return try await showFiles(of: requests, console) }
+        if case .metainfo(let metainfo) = requests[0].source, let saveTorrent {
+            try ManifestFiles.write(metainfo, to: saveTorrent, .sameTorrent)
         }
         let run = TorrentRun(
-            .fetch, configuration, requests,
+            .fetch, try await configuration(console), requests,
             policy: .init(
                 seeds: seed ?? goals.isGiven, goal: goals.goal, stallTimeout: stallTimeout),
-            hook: onComplete.map(CompletionHook.init(command:)), console: console)
+            extras: .init(
+                hook: onComplete.map(CompletionHook.init(command:)), savedTorrent: saveTorrent),
+            console: console)
         try EarlyEnd.check(try await run.run())
     }
 
-    private func selection(
-        _ metainfo: Metainfo, _ word: String
-    ) throws(Failure) -> Set<FileIndex>? {
-        guard files != nil || !match.isEmpty else { return nil }
-        let shown = metainfo.shownFiles
-        if let files, files.last > shown.count {
-            throw Failure(
-                .badUsage, word,
-                "has \(countText(shown.count, "file")), no file \(files.last)",
-                remedy: "see 'swarm fetch --list'")
+    private func configuration(_ console: Console) async throws(Failure) -> SessionConfiguration {
+        try await network.sessionConfiguration(
+            console, environment: ProcessInfo.processInfo.environment)
+    }
+
+    private func request(
+        _ word: String, _ console: Console
+    ) async throws(Failure) -> TorrentRequest {
+        let chooser = FileChooser(files: files, patterns: match)
+        var request: TorrentRequest
+        switch try await TorrentSource.resolve(Source(word)) {
+        case .metainfo(let metainfo):
+            request = TorrentRequest(metainfo: metainfo, directory: output, mode: .fetch)
+            request.selectedFiles = try chooser.choice(of: metainfo, named: word)
+        case .magnet(let link):
+            request = TorrentRequest(magnet: link, directory: output)
+            // What is wrong with it is said when it is known which files there are.
+            request.chooseFiles = { [chooser] metainfo throws(EngineError) in
+                do throws(Failure) {
+                    return try chooser.choice(of: metainfo, named: metainfo.name)
+                } catch {
+                    throw .badSelection(
+                        name: metainfo.name,
+                        reason: [error.problem, error.remedy].compactMap(\.self)
+                            .joined(separator: "; "))
+                }
+            }
         }
-        let patterns: PathPatterns
-        do throws(ChunkerError) {
-            patterns = try PathPatterns(match)
-        } catch {
-            throw Failure(error.status, "--match", "\(error)")
+        request.isSequential = sequential
+        request.peers = try await resolve(network.peer)
+        return request
+    }
+
+    /// What a link names is asked of peers first.
+    private func showFiles(of requests: [TorrentRequest], _ console: Console) async throws {
+        var asked: [TorrentRequest] = []
+        for var request in requests {
+            guard case .magnet = request.source else { continue }
+            request.wantsMetadataOnly = true
+            request.chooseFiles = nil
+            asked.append(request)
         }
-        let chosen = shown.filter { file in
-            files?.contains(file.number) == true || patterns.match(file.entry.path)
+        var answers: [Metainfo] = []
+        if !asked.isEmpty {
+            let run = TorrentRun(
+                .fetch, try await configuration(console), asked,
+                policy: .init(seeds: false, stallTimeout: stallTimeout),
+                extras: .init(savedTorrent: saveTorrent, tellsEvents: false), console: console)
+            try EarlyEnd.check(try await run.run())
+            answers = run.torrents.compactMap(\.metainfo)
         }
-        guard !chosen.isEmpty else {
-            throw Failure(
-                .badUsage, word, "no file matches", remedy: "see 'swarm fetch --list'")
+        var next = answers.makeIterator()
+        let metainfos = requests.compactMap { request in
+            if case .metainfo(let metainfo) = request.source { metainfo } else { next.next() }
         }
-        return Set(chosen.map(\.index))
+        if asked.isEmpty, let saveTorrent {
+            try ManifestFiles.write(metainfos[0], to: saveTorrent, .sameTorrent)
+        }
+        try show(metainfos, console)
     }
 
     private func show(_ metainfos: [Metainfo], _ console: Console) throws {

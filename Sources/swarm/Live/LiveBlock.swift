@@ -56,11 +56,14 @@ struct LiveBlock: Equatable, Sendable {
         case .paused(let reason): ("paused: " + terminalSafe(reason), .warning)
         case .failed(let reason): ("failed: " + terminalSafe(reason), .bad)
         case .seeding, .done: (torrent.phase.word, .good)
-        case .checking, .downloading: (torrent.phase.word, .plain)
+        case .fetchingMetadata, .checking, .downloading: (torrent.phase.word, .plain)
         }
     }
 
     private func progress(_ torrent: LiveTorrent) -> StyledLine {
+        if torrent.phase == .fetchingMetadata, torrent.bytesWanted == 0 {
+            return StyledLine("looking for peers that know what it is", .dim)
+        }
         var tail =
             " " + padded(left: percentText(torrent.bytesDone, of: torrent.bytesWanted), to: 6)
         tail += "  \(sizeText(torrent.bytesDone)) of \(sizeText(torrent.bytesWanted))"
@@ -77,7 +80,7 @@ struct LiveBlock: Equatable, Sendable {
     private func timeLeftText(_ torrent: LiveTorrent) -> String? {
         switch torrent.phase {
         case .downloading, .checking: torrent.timeLeft.map { intervalText($0) + " left" }
-        case .seeding, .done, .paused, .failed: nil
+        case .fetchingMetadata, .seeding, .done, .paused, .failed: nil
         }
     }
 
@@ -99,7 +102,9 @@ struct LiveBlock: Equatable, Sendable {
     /// One torrent in one line.
     private func brief(_ torrent: LiveTorrent) -> StyledLine {
         let (down, up) = isUnicode ? ("↓", "↑") : ("down", "up")
-        var numbers = padded(left: percentText(torrent.bytesDone, of: torrent.bytesWanted), to: 6)
+        let isUnknown = torrent.phase == .fetchingMetadata && torrent.bytesWanted == 0
+        let percent = isUnknown ? "" : percentText(torrent.bytesDone, of: torrent.bytesWanted)
+        var numbers = padded(left: percent, to: 6)
         numbers += "  \(down) " + padded(left: rateText(torrent.downloadRate), to: 10)
         numbers += "  \(up) " + padded(left: rateText(torrent.uploadRate), to: 10)
         numbers += "  " + padded(left: "\(torrent.peersConnected)", to: 3) + " peers"
@@ -109,7 +114,8 @@ struct LiveBlock: Equatable, Sendable {
         let name = clipped(terminalSafe(torrent.name), to: room, ellipsis: ellipsis)
         var line = StyledLine(padded(right: name, to: room), .bold)
         let state = stateText(torrent)
-        line.append("  " + padded(right: torrent.phase.word, to: 11), state.style)
+        let word = torrent.phase == .fetchingMetadata ? "metadata" : torrent.phase.word
+        line.append("  " + padded(right: word, to: 11), state.style)
         line.append("  " + numbers)
         return line
     }

@@ -3,6 +3,8 @@ import Units
 /// What a torrent is doing, as much of it as is shown while it runs.
 struct LiveTorrent: Equatable, Sendable {
     enum Phase: Equatable, Sendable {
+        /// The bytes are those of the metadata; none are wanted while its size is not known.
+        case fetchingMetadata
         case checking
         case downloading
         case seeding
@@ -10,9 +12,10 @@ struct LiveTorrent: Equatable, Sendable {
         case paused(String)
         case failed(String)
 
-        /// The word for people and for `--json`.
+        /// The word for people and, with `_` for spaces, for `--json`.
         var word: String {
             switch self {
+            case .fetchingMetadata: "fetching metadata"
             case .checking: "checking"
             case .downloading: "downloading"
             case .seeding: "seeding"

@@ -11,6 +11,10 @@ enum ProgressText {
         switch torrent.phase {
         case .paused(let reason): return "\(name): paused at \(percent): \(terminalSafe(reason))"
         case .failed(let reason): return "\(name): failed: \(terminalSafe(reason))"
+        case .fetchingMetadata:
+            let peers = countText(torrent.peersConnected, "peer")
+            guard torrent.bytesWanted > 0 else { return "\(name): fetching metadata, \(peers)" }
+            return "\(name): fetching metadata, \(percent) of \(size), \(peers)"
         case .checking: return "\(name): checking \(percent) of \(size)"
         case .downloading, .seeding, .done: break
         }
@@ -35,7 +39,8 @@ enum ProgressText {
     static func json(_ torrent: LiveTorrent, infoHash: String) -> JSON {
         var members: [JSON.Member] = [
             ("event", "progress"), ("info_hash", .string(infoHash)),
-            ("name", .string(torrent.name)), ("state", .string(torrent.phase.word)),
+            ("name", .string(torrent.name)),
+            ("state", .string(torrent.phase.word.replacing(" ", with: "_"))),
             ("bytes_wanted", .integer(torrent.bytesWanted)),
             ("bytes_done", .integer(torrent.bytesDone)),
             ("pieces", .count(torrent.have.count)),
@@ -53,7 +58,7 @@ enum ProgressText {
         switch torrent.phase {
         case .paused(let reason), .failed(let reason):
             members.append(("reason", .string(reason)))
-        case .checking, .downloading, .seeding, .done: break
+        case .fetchingMetadata, .checking, .downloading, .seeding, .done: break
         }
         return .object(members)
     }

@@ -6,12 +6,12 @@ extension EngineError {
     private func status(of kind: TorrentRun.Kind) -> ExitStatus {
         switch self {
         case .cannotListen, .tracker, .stopped: .failed
-        case .badAddress, .duplicate: .badUsage
-        case .incomplete, .inconsistentHashes, .metadata: .verificationFailed
+        case .badAddress, .duplicate, .badSelection: .badUsage
+        case .incomplete, .inconsistentHashes: .verificationFailed
         // Who fetches cannot write; who seeds does not have the content.
         case .storage: kind == .fetch ? .unwritable : .verificationFailed
         case .noSpace, .state: .unwritable
-        case .download: .unreadableSource
+        case .download, .metadata: .unreadableSource
         }
     }
 
@@ -26,9 +26,11 @@ extension LiveTorrent {
         self.init(
             name: status.name, phase: Phase(status), bytesWanted: status.bytesWanted,
             bytesDone: status.bytesDone, have: status.have)
-        if case .checking(let done, let total) = status.state {
-            bytesDone = done
-            bytesWanted = total
+        switch status.state {
+        case .checking(let done, let total): (bytesDone, bytesWanted) = (done, total)
+        case .fetchingMetadata(let done, let total):
+            (bytesDone, bytesWanted) = (Int64(done), Int64(total ?? 0))
+        case .downloading, .seeding, .diskFull, .failed, .stopped: break
         }
         availability = status.availability
         downloadRate = status.downloadRate
@@ -46,6 +48,7 @@ extension LiveTorrent {
 extension LiveTorrent.Phase {
     init(_ status: TorrentStatus) {
         switch status.state {
+        case .fetchingMetadata: self = .fetchingMetadata
         case .checking: self = .checking
         case .downloading: self = .downloading
         case .seeding: self = .seeding

@@ -13,6 +13,8 @@ struct RunState: Sendable {
     enum Phase: Equatable, Sendable {
         /// What is there is being looked for and checked.
         case starting
+        /// Nothing but its hash is known.
+        case fetchingMetadata
         case downloading
         case seeding(since: Instant)
         /// Whole, and of no more concern here.
@@ -42,13 +44,22 @@ struct RunState: Sendable {
 
     // MARK: - What happens
 
+    mutating func isSeekingMetadata(_ torrent: Int) {
+        if phases[torrent] == .starting { phases[torrent] = .fetchingMetadata }
+    }
+
+    mutating func hasMetadata(_ torrent: Int) {
+        if phases[torrent] == .fetchingMetadata { phases[torrent] = .starting }
+    }
+
     mutating func started(_ torrent: Int) {
         if phases[torrent] == .starting { phases[torrent] = .downloading }
     }
 
     mutating func completed(_ torrent: Int, now: Instant) {
         switch phases[torrent] {
-        case .starting, .downloading: phases[torrent] = .seeding(since: now)
+        case .starting, .fetchingMetadata, .downloading:
+            phases[torrent] = .seeding(since: now)
         case .seeding, .left, .failed: break
         }
     }
@@ -82,7 +93,9 @@ struct RunState: Sendable {
     /// Whether downloads have stood still for too long.
     mutating func isStalled(_ numbers: [Numbers], now: Instant) -> Bool {
         guard stall != nil else { return false }
-        let downloading = phases.indices.filter { phases[$0] == .downloading }
+        let downloading = phases.indices.filter {
+            phases[$0] == .downloading || phases[$0] == .fetchingMetadata
+        }
         // Nothing is waited for while content is checked, or when all is there.
         guard !downloading.isEmpty, !phases.contains(.starting) else {
             stall?.reset(now: now)
@@ -97,7 +110,7 @@ struct RunState: Sendable {
     // MARK: - The end
 
     var isUnfinished: Bool {
-        phases.contains { $0 == .starting || $0 == .downloading }
+        phases.contains { [.starting, .fetchingMetadata, .downloading].contains($0) }
     }
 
     /// How the command ends, once nothing is left to do.
@@ -115,7 +128,7 @@ struct RunState: Sendable {
 
     private func isOver(_ phase: Phase) -> Bool {
         switch phase {
-        case .starting, .downloading: false
+        case .starting, .fetchingMetadata, .downloading: false
         case .seeding: !policy.seeds
         case .left, .failed: true
         }

@@ -6,7 +6,7 @@ extension NetworkOptions {
     /// The session that these options ask for.
     func sessionConfiguration(
         _ console: Console, environment: [String: String]
-    ) throws(Failure) -> SessionConfiguration {
+    ) async throws(Failure) -> SessionConfiguration {
         var configuration = SessionConfiguration()
         configuration.port = port
         configuration.bindAddress = bind

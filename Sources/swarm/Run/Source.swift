@@ -1,11 +1,14 @@
+import Hashing
+import Metainfo
+
 /// Where a torrent comes from, by the look of the word that names it.
 enum Source: Equatable, Sendable {
     case file(String)
     case standardInput
     case url(String)
     case magnet(String)
-    /// 40 or 64 hexadecimal digits.
-    case infoHash(String)
+    /// 40 or 64 hexadecimal digits, or 32 of base 32.
+    case infoHash(InfoHash)
 
     /// A file whose name looks like something else can be named with `./` before it.
     init(_ word: String) {
@@ -16,10 +19,8 @@ enum Source: Equatable, Sendable {
             self = .magnet(word)
         } else if start.hasPrefix("http://") || start.hasPrefix("https://") {
             self = .url(word)
-        } else if [40, 64].contains(word.utf8.count), word.allSatisfy(\.isHexDigit),
-            word.utf8.count == word.count
-        {
-            self = .infoHash(word)
+        } else if let infoHash = InfoHash(text: word) {
+            self = .infoHash(infoHash)
         } else {
             self = .file(word)
         }
@@ -29,7 +30,8 @@ enum Source: Equatable, Sendable {
     var subject: String {
         switch self {
         case .standardInput: "standard input"
-        case .file(let word), .url(let word), .magnet(let word), .infoHash(let word): word
+        case .file(let word), .url(let word), .magnet(let word): word
+        case .infoHash(let infoHash): "\(infoHash)"
         }
     }
 }

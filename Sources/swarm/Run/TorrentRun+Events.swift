@@ -8,8 +8,15 @@ extension TorrentRun {
 
     func take(_ event: TorrentEvent, of index: Int) async throws(Failure) {
         switch event {
+        case .fetchingMetadata:
+            state.isSeekingMetadata(index)
+            try say(index, "fetching_metadata", [])
+            console.remark("\(torrents[index].name): asking peers what it is")
+        case .metadata(let metainfo): try learned(index, metainfo)
         case .resumed(let bytesDone, let rehashedBytes):
             try await started(index, bytesDone: bytesDone, rehashedBytes: rehashedBytes)
+        case .completed where requests[index].wantsMetadataOnly:
+            state.completed(index, now: monotonicNow())
         case .completed: try await completed(index)
         case .failed(let error): await fail(index, error)
         case .diskFull(let error):
@@ -18,11 +25,11 @@ extension TorrentRun {
         case .diskRelieved, .pieceCompleted: break
         case .trackerWarning(let url, let text):
             try say(index, "tracker_warning", [("url", .string(url)), ("message", .string(text))])
-            remarkOnce("\(metainfo(index).name): \(url): \(text)")
+            remarkOnce("\(torrents[index].name): \(url): \(text)")
         case .trackerFailed(let url, let error):
             let text = "\(error)"
             try say(index, "tracker_failed", [("url", .string(url)), ("message", .string(text))])
-            remarkOnce("\(metainfo(index).name): \(url): \(text)")
+            remarkOnce("\(torrents[index].name): \(url): \(text)")
         case .peerBanned(let endpoint, let reason):
             let words = "\(reason)"
             try say(
@@ -35,11 +42,31 @@ extension TorrentRun {
         }
     }
 
+    private func learned(_ index: Int, _ metainfo: Metainfo) throws(Failure) {
+        state.hasMetadata(index)
+        let layout = metainfo.layout
+        try say(
+            index, "metadata",
+            [
+                ("name", .string(metainfo.name)), ("size", .integer(layout.contentLength)),
+                ("files", .count(metainfo.shownFiles.count)),
+                ("version", .string(metainfo.version.word)),
+                ("private", .bool(metainfo.isPrivate)),
+            ])
+        if extras.tellsEvents {
+            console.remark(
+                "\(metainfo.name): \(countText(metainfo.shownFiles.count, "file")), "
+                    + sizeText(layout.contentLength))
+        }
+        guard let path = extras.savedTorrent else { return }
+        try ManifestFiles.write(metainfo, to: path, .sameTorrent)
+    }
+
     private func started(
         _ index: Int, bytesDone: Int64, rehashedBytes: Int64
     ) async throws(Failure) {
         state.started(index)
-        let metainfo = metainfo(index)
+        guard let metainfo = torrents[index].metainfo else { return }
         let name = metainfo.name
         var facts: [JSON.Member] = [
             ("bytes_done", .integer(bytesDone)), ("rehashed_bytes", .integer(rehashedBytes)),
@@ -90,8 +117,7 @@ extension TorrentRun {
     }
 
     private func startHook(_ index: Int, _ status: TorrentStatus) {
-        guard let hook else { return }
-        let metainfo = metainfo(index)
+        guard let hook = extras.hook, let metainfo = torrents[index].metainfo else { return }
         let facts = CompletionHook.Facts(
             name: metainfo.name, infoHash: "\(metainfo.infoHash)", directory: directory(index),
             path: contentPath(index), bytes: status.bytesWanted,
@@ -113,15 +139,15 @@ extension TorrentRun {
     }
 
     private func contentPath(_ index: Int) -> String {
-        joinedPath(directory(index), metainfo(index).name)
+        joinedPath(directory(index), torrents[index].name)
     }
 
     // MARK: - What is said
 
     /// An event, where the output is JSON.
     private func say(_ index: Int, _ event: String, _ facts: [JSON.Member]) throws(Failure) {
-        guard console.options.json else { return }
-        let hash = "\(metainfo(index).infoHash)"
+        guard console.options.json, extras.tellsEvents else { return }
+        let hash = "\(torrents[index].infoHash)"
         try console.print(
             .object([("event", .string(event)), ("info_hash", .string(hash))] + facts))
     }
@@ -151,7 +177,7 @@ extension TorrentRun {
                 lastLines[index] = line
             }
         case .json:
-            guard now >= nextEvent else { return }
+            guard now >= nextEvent, extras.tellsEvents else { return }
             nextEvent = now + Cadence.event
             for (index, status) in statuses.enumerated() {
                 // The first event of a torrent is that it started.
@@ -160,7 +186,7 @@ extension TorrentRun {
                 }
                 try console.print(
                     ProgressText.json(
-                        LiveTorrent(status), infoHash: "\(metainfo(index).infoHash)"))
+                        LiveTorrent(status), infoHash: "\(torrents[index].infoHash)"))
             }
         }
     }

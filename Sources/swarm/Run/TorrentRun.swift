@@ -3,6 +3,17 @@ import Metainfo
 import SwarmEngine
 import Units
 
+extension TorrentStatus {
+    /// Whatever moves while a fetch does.
+    fileprivate var bytesReceived: Int64 {
+        var bytes = downloaded.addingSaturating(bytesDone)
+        if case .fetchingMetadata(let done, _) = state {
+            bytes = bytes.addingSaturating(Int64(done))
+        }
+        return bytes
+    }
+}
+
 /// Torrents in a session, from the start to the end: for `seed` and `fetch`.
 ///
 /// Everything that happens is an element of one stream, taken by one task, so that nothing here
@@ -20,12 +31,21 @@ final class TorrentRun {
         case hookEnded(Failure?)
     }
 
+    /// What is done beside running the torrents.
+    struct Extras: Sendable {
+        var hook: CompletionHook?
+        /// Where the `.torrent` of the only one is written once it is known.
+        var savedTorrent: String?
+        /// Whether `--json` writes events; otherwise there is nothing on standard output.
+        var tellsEvents = true
+    }
+
     let kind: Kind
     let console: Console
-    let hook: CompletionHook?
+    let extras: Extras
     let policy: RunState.Policy
     private let configuration: SessionConfiguration
-    private let requests: [TorrentRequest]
+    let requests: [TorrentRequest]
     private let inputs: AsyncStream<Input>
     let sender: AsyncStream<Input>.Continuation
 
@@ -42,14 +62,14 @@ final class TorrentRun {
 
     init(
         _ kind: Kind, _ configuration: SessionConfiguration, _ requests: [TorrentRequest],
-        policy: RunState.Policy, hook: CompletionHook? = nil, console: Console = .standard
+        policy: RunState.Policy, extras: Extras = Extras(), console: Console = .standard
     ) {
         let now = monotonicNow()
         self.kind = kind
         self.configuration = configuration
         self.requests = requests
         self.policy = policy
-        self.hook = hook
+        self.extras = extras
         self.console = console
         self.state = RunState(torrents: requests.count, policy: policy, now: now)
         self.statuses = requests.map { _ in nil }
@@ -135,16 +155,15 @@ final class TorrentRun {
         try show(now)
         let numbers = statuses.map { status in
             RunState.Numbers(
-                bytesReceived: (status?.downloaded ?? 0).addingSaturating(status?.bytesDone ?? 0),
-                ratio: status?.ratio ?? 0)
+                bytesReceived: status?.bytesReceived ?? 0, ratio: status?.ratio ?? 0)
         }
         for index in state.leave(numbers, now: now) {
-            console.remark("\(requests[index].metainfo.name): seeded enough")
+            console.remark("\(torrents[index].name): seeded enough")
             await session?.remove(torrents[index])
         }
         if state.isStalled(numbers, now: now), let timeout = policy.stallTimeout {
             throw Failure(
-                .stalled, requests.count == 1 ? requests[0].metainfo.name : nil,
+                .stalled, requests.count == 1 ? torrents[0].name : nil,
                 "nothing came for \(intervalText(timeout))",
                 remedy: "run the same command again to go on")
         }
@@ -152,12 +171,11 @@ final class TorrentRun {
 
     func isPresent(_ index: Int) -> Bool {
         switch state.phases[index] {
-        case .starting, .downloading, .seeding: true
+        case .starting, .fetchingMetadata, .downloading, .seeding: true
         case .left, .failed: false
         }
     }
 
-    func metainfo(_ index: Int) -> Metainfo { requests[index].metainfo }
     func directory(_ index: Int) -> String { requests[index].directory }
 
     /// Ends one torrent; the others go on.

@@ -1,12 +1,14 @@
 import Metainfo
 import SwarmEngine
 
-/// Manifests from wherever they may come.
+/// What `fetch` is told to fetch, from wherever it may come.
 enum TorrentSource {
-    static func metainfo(_ source: Source) async throws(Failure) -> Metainfo {
+    /// All that is known of the torrent without asking peers.
+    static func resolve(_ source: Source) async throws(Failure) -> TorrentRequest.Source {
         switch source {
         case .file, .standardInput:
-            return try ManifestFiles.parse(try ManifestFiles.bytes(of: source), source.subject)
+            let bytes = try ManifestFiles.bytes(of: source)
+            return .metainfo(try ManifestFiles.parse(bytes, source.subject))
         case .url(let url):
             let bytes: [UInt8]
             do throws(EngineError) {
@@ -14,22 +16,14 @@ enum TorrentSource {
             } catch {
                 throw error.failure(of: .fetch)
             }
-            return try ManifestFiles.parse(bytes, url)
+            return .metainfo(try ManifestFiles.parse(bytes, url))
         case .magnet(let text):
-            let link: MagnetLink
             do throws(MagnetError) {
-                link = try MagnetLink(text)
+                return .magnet(try MagnetLink(text))
             } catch {
                 throw Failure(.unreadableSource, nil, "\(error)")
             }
-            throw needsMetadata(link.displayName ?? "\(link.infoHash)")
-        case .infoHash(let digits): throw needsMetadata(digits)
+        case .infoHash(let infoHash): return .magnet(MagnetLink(infoHash: infoHash))
         }
-    }
-
-    private static func needsMetadata(_ subject: String) -> Failure {
-        Failure(
-            .unreadableSource, subject, ManifestFiles.metadataFact,
-            remedy: "give the .torrent file or its URL")
     }
 }

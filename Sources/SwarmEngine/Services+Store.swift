@@ -1,0 +1,83 @@
+import Foundation
+import Hashing
+import Metainfo
+import Storage
+import Units
+
+/// What the session store knows of a torrent that is named by a link.
+struct Remembered: Sendable {
+    /// With what earlier links to it knew.
+    var link: MagnetLink
+    /// Complete: with all hashes that a `.torrent` needs.
+    var metainfo: Metainfo?
+}
+
+/// The torrents of earlier runs. Everything here waits for the disk, so that it is not for event
+/// loops; and all of it does nothing in a session that remembers nothing.
+extension Services {
+    /// Finds the torrent of the link, or else remembers the link until its metadata is there.
+    func remember(
+        _ link: MagnetLink, _ request: TorrentRequest
+    ) throws(EngineError) -> Remembered {
+        try withStore(otherwise: Remembered(link: link)) { store throws(SessionStoreError) in
+            var remembered = Remembered(link: link)
+            for known in try store.torrents(matching: link.infoHash) {
+                if remembered.metainfo == nil {
+                    remembered.metainfo = known.metainfo.flatMap { Self.metainfo($0, of: link) }
+                }
+                if known.folder == request.directory, let text = known.link,
+                    let earlier = try? MagnetLink(text)
+                {
+                    remembered.link = remembered.link.merging(earlier)
+                }
+            }
+            guard remembered.metainfo == nil, !request.wantsMetadataOnly else {
+                return remembered
+            }
+            _ = try store.add(
+                link.infoHash, name: request.name, folder: request.directory,
+                link: remembered.link.text, now: Self.now)
+            return remembered
+        }
+    }
+
+    /// What was kept may be damaged, or of a version that did not know all hashes yet.
+    private static func metainfo(_ bytes: [UInt8], of link: MagnetLink) -> Metainfo? {
+        guard let metainfo = try? Metainfo(bytes), metainfo.filesWithoutPieceLayer.isEmpty,
+            link.infoHash.wireForms.allSatisfy(metainfo.infoHash.wireForms.contains)
+        else { return nil }
+        return metainfo
+    }
+
+    /// The torrent's place in the session store; nil if the session remembers nothing.
+    func record(
+        _ metainfo: Metainfo, _ request: TorrentRequest, selection: Set<FileIndex>?
+    ) throws(EngineError) -> TorrentRecord.ID? {
+        let folder = request.wantsMetadataOnly ? "" : request.directory
+        return try withStore(otherwise: nil) { store throws(SessionStoreError) in
+            let record = try store.add(
+                metainfo.infoHash, name: metainfo.name, folder: folder,
+                metainfo: metainfo.encoded(), wantedFiles: selection.map(Array.init),
+                now: Self.now)
+            // A link may have known it by another of its names.
+            for other in try store.torrents(matching: request.infoHash)
+            where other.id != record.id && other.folder == folder && other.metainfo == nil {
+                try store.remove(other.id)
+            }
+            return record.id
+        }
+    }
+
+    private func withStore<Value>(
+        otherwise none: Value, _ body: (SessionStore) throws(SessionStoreError) -> Value
+    ) throws(EngineError) -> Value {
+        guard let store else { return none }
+        do throws(SessionStoreError) {
+            return try body(store)
+        } catch {
+            throw EngineError(error, store: store.path)
+        }
+    }
+
+    private static var now: Int64 { Int64(Date().timeIntervalSince1970) }
+}

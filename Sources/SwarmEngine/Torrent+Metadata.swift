@@ -1,0 +1,92 @@
+import Logging
+import Metainfo
+import NIOCore
+import Storage
+import SwarmScheduler
+import Transport
+import Units
+
+// MARK: - A torrent that is known by a link
+
+extension Torrent {
+    /// Finds out what earlier runs know of it. On a thread of the disk.
+    nonisolated func recall(_ link: MagnetLink) {
+        do throws(EngineError) {
+            let remembered = try services.remember(link, request)
+            let metainfo = remembered.metainfo?.adding(remembered.link)
+            onLoop { $0.recalled(metainfo, remembered.link) }
+        } catch {
+            onLoop { $0.failedToOpen(error) }
+        }
+    }
+
+    private func recalled(_ metainfo: Metainfo?, _ link: MagnetLink) {
+        self.link = link
+        guard !isStopping else { return failedToOpen(.stopped) }
+        if let metainfo { return open(learning: metainfo) }
+        isOpening = false
+        seeker = MetadataMachine(
+            infoHash: infoHash, configuration: machineConfiguration, seed: services.makeSeed())
+        state = .fetchingMetadata(done: 0, total: nil)
+        eventSink.yield(.fetchingMetadata)
+        seekPeers()
+    }
+
+    /// What the torrent is has become known, though perhaps not all hashes of it yet.
+    func metadataVerified(_ found: Metainfo) {
+        if found.isPrivate { log.info("the torrent is private") }
+    }
+
+    /// The seeker has everything that a `.torrent` holds.
+    func metadataComplete(_ found: Metainfo) {
+        open(learning: link.map(found.adding) ?? found)
+    }
+
+    /// Opens the content. The connections stay with the seeker meanwhile.
+    private func open(learning metainfo: Metainfo) {
+        guard learn(metainfo) else { return failedToOpen(.duplicate(name: metainfo.name)) }
+        eventSink.yield(.metadata(metainfo))
+        state = .checking(done: 0, total: 0)
+        isOpening = services.startup.run(.sync) { self.open(metainfo) }
+        if !isOpening { failedToOpen(.stopped) }
+    }
+
+    /// What was wanted is in the session store.
+    func endWithMetadata() {
+        isOpening = false
+        guard !isStopping else { return finishStopping() }
+        closeConnections()
+        eventSink.yield(.completed)
+    }
+
+    /// What the seeker knows of peers, for the machine that takes its place.
+    func takeHandover() -> MetadataHandover? {
+        defer { seeker = nil }
+        return seeker?.handOver()
+    }
+
+    /// What peers said of the pieces that they have was held back until now.
+    func tellPieceCount(_ count: Int) {
+        for conduit in conduits { conduit?.setPieceCount(count) }
+        for conduit in arrivals.values { conduit.setPieceCount(count) }
+        run(.tick)
+    }
+}
+
+// MARK: - Finding peers
+
+extension Torrent {
+    /// Looks for peers in every way that there is.
+    func seekPeers() {
+        startTrackers()
+        run(.peersFound(request.peers + linkedPeers, .explicit))
+    }
+
+    /// Peers that the link names. A link may come from anywhere, and must not make us knock on
+    /// what is near us.
+    private var linkedPeers: [Endpoint] {
+        guard let link else { return [] }
+        let peers = services.configuration.isLocal ? link.peers : link.publicPeers
+        return peers.compactMap(\.endpoint)
+    }
+}
