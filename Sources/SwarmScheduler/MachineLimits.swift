@@ -71,6 +71,9 @@ extension Limits {
 
     /// Blocks that a peer may send without being asked before it is cut off.
     static let unsolicitedBlocksMax = 200
+    /// How far apart two connections may be that came of dialling each other at once: the time
+    /// that handshakes may take.
+    static let simultaneousDialTime = Interval.seconds(10)
     /// Pieces that a peer may allow us while choking (BEP 6 gives 10).
     static let allowedFastMax = 16
     /// How long a peer that rejects though it does not choke is left alone.

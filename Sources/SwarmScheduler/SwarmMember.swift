@@ -56,7 +56,7 @@ extension SwarmMember {
     ) -> CloseReason? {
         if connection.peerID == configuration.ourID { return .ourselves }
         if let known = peer(withID: connection.peerID) {
-            guard isPreferred(connection, to: known.connection) else { return .duplicate }
+            guard isPreferred(connection, to: known, now: now) else { return .duplicate }
             disconnect(known.key, .duplicate, now: now, into: &actions)
         }
         guard connection.isIncoming else { return nil }
@@ -74,8 +74,14 @@ extension SwarmMember {
 
     /// Two peers that dial each other at once get two connections. Both ends must keep the same
     /// one: that which the peer with the higher id dialled.
-    private func isPreferred(_ new: PeerConnection, to known: PeerConnection) -> Bool {
-        guard new.isIncoming != known.isIncoming else { return false }
+    ///
+    /// Ids are no secret, so whoever comes later and from elsewhere with the id of a peer does not
+    /// put an end to our connection with it.
+    private func isPreferred(_ new: PeerConnection, to known: PeerState, now: Instant) -> Bool {
+        let isSameHost = new.endpoint.address == known.connection.endpoint.address
+        guard new.isIncoming != known.connection.isIncoming,
+            isSameHost || now - known.connectedAt <= Limits.simultaneousDialTime
+        else { return false }
         let isOursHigher = new.peerID.bytes.lexicographicallyPrecedes(configuration.ourID.bytes)
         return new.isIncoming != isOursHigher
     }

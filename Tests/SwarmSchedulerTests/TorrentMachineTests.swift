@@ -57,6 +57,32 @@ import Units
         #expect(torrent.machine.peerCount == 1)
     }
 
+    @Test("W2 who comes with the id of another peer from elsewhere does not displace it")
+    func w2KeepsAPeerWhoseIDAnotherUses() throws {
+        func connection(_ address: UInt32, isIncoming: Bool) throws -> PeerConnection {
+            PeerConnection(
+                endpoint: Endpoint(ipv4: address, port: 7_000), isIncoming: isIncoming,
+                // Higher than our own, so that what it dials is preferred.
+                peerID: try #require(PeerID(bytes: Array("-ZZ0000-abcdefghijkl".utf8))),
+                supportsFast: true, supportsExtensions: true, supportsV2: false)
+        }
+        for (delay, address, isKept) in [
+            (Interval.seconds(1), UInt32(0x1501_0001), false),
+            (.seconds(11), 0x1501_0001, true), (.seconds(11), 0x1401_0001, false),
+        ] {
+            var torrent = try TorrentFixture(pieces: 1)
+            let known = try connection(0x1401_0001, isIncoming: false)
+            _ = torrent.feed(.connected(known, connectionID: 1))
+            let second = try connection(address, isIncoming: true)
+            let actions = torrent.feed(.connected(second, connectionID: 2), after: delay)
+            let wasRefused = actions.contains {
+                if case .refuse(2, .duplicate) = $0 { true } else { false }
+            }
+            #expect(wasRefused == isKept)
+            #expect(torrent.machine.peerCount == 1)
+        }
+    }
+
     @Test("W2 an endpoint that turned out to be ourselves is not dialled again")
     func w2ForgetsOurOwnEndpoint() throws {
         var torrent = try TorrentFixture(pieces: 1)
