@@ -17,8 +17,8 @@ struct PeerExchange: Sendable {
 
     /// What came of a message.
     enum Reception: Hashable, Sendable {
-        /// So many endpoints are new.
-        case taken(Int)
+        /// Contacts that may be believed, as far as can be told without knowing who is known.
+        case taken([PeerExchangeMessage.Contact])
         case ignored
         /// The peer has sent one that made no sense, or came too soon, too often.
         case misbehaved
@@ -183,8 +183,7 @@ struct PeerExchange: Sendable {
     /// Takes what a peer says of its connections. Contacts that it has lost are no news: others
     /// may be connected to them still, so nobody is forgotten on its word.
     mutating func receive(
-        _ payload: ByteBuffer, from key: PeerKey, at remote: Endpoint, into list: inout PeerList,
-        now: Instant
+        _ payload: ByteBuffer, from key: PeerKey, at remote: Endpoint, now: Instant
     ) -> Reception {
         guard isOn else { return .ignored }
         let slot = place(of: key, at: remote, now: now)
@@ -199,39 +198,34 @@ struct PeerExchange: Sendable {
         } else if let strikes = peers[slot]?.strikes {
             peers[slot]?.strikes = max(0, strikes - 1)
         }
-        return .taken(take(message.added, slot, from: remote, into: &list, now: now))
+        // Many ports of one address are a port scan (BEP 11, "Security Considerations").
+        var addresses: Set<Endpoint> = []
+        return .taken(
+            message.added.filter { contact in
+                let endpoint = contact.endpoint
+                return Self.isMeaningful(endpoint, at: remote)
+                    && (endpoint.isLocal || addresses.insert(endpoint.address).inserted)
+            })
+    }
+
+    /// Whether the peer may bring one more endpoint that nobody else has named.
+    func mayBring(_ key: PeerKey, now: Instant) -> Bool {
+        guard let slot = slot(of: key), let until = peers[slot]?.newEndpointsUntil else {
+            return false
+        }
+        let longest = Limits.peerExchangeNewInterval * (Limits.peerExchangeNewBurst - 1)
+        return until - now <= longest
+    }
+
+    /// The peer has brought one.
+    mutating func brought(_ key: PeerKey, now: Instant) {
+        guard let slot = slot(of: key), let until = peers[slot]?.newEndpointsUntil else { return }
+        peers[slot]?.newEndpointsUntil = max(until, now) + Limits.peerExchangeNewInterval
     }
 
     /// Whether that was one too many.
     private mutating func strike(_ slot: Int) -> Bool {
         peers[slot]?.strikes += 1
         return (peers[slot]?.strikes ?? 0) > Limits.peerExchangeStrikesMax
-    }
-
-    private mutating func take(
-        _ contacts: [PeerExchangeMessage.Contact], _ slot: Int, from remote: Endpoint,
-        into list: inout PeerList, now: Instant
-    ) -> Int {
-        var newCount = 0
-        // Many ports of one address are a port scan (BEP 11, "Security Considerations").
-        var addresses: Set<Endpoint> = []
-        for contact in contacts {
-            let endpoint = contact.endpoint
-            guard Self.isMeaningful(endpoint, at: remote),
-                endpoint.isLocal || addresses.insert(endpoint.address).inserted,
-                let until = peers[slot]?.newEndpointsUntil
-            else { continue }
-            let next = max(until, now) + Limits.peerExchangeNewInterval
-            guard next - now <= Limits.peerExchangeNewInterval * Limits.peerExchangeNewBurst else {
-                break
-            }
-            let outcome = list.add(
-                endpoint, origin: .pex, from: remote, isSeed: contact.flags.contains(.seed),
-                now: now)
-            guard outcome == .added else { continue }
-            peers[slot]?.newEndpointsUntil = next
-            newCount += 1
-        }
-        return newCount
     }
 }

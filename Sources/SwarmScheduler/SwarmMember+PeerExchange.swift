@@ -11,14 +11,19 @@ extension SwarmMember {
         into actions: inout ActionBuffer<TorrentAction>
     ) {
         guard let remote = peers[slot]?.connection.endpoint else { return }
-        var list = peerList
-        let reception = peerExchange.receive(payload, from: key, at: remote, into: &list, now: now)
-        peerList = list
-        switch reception {
-        case .taken(let count):
+        switch peerExchange.receive(payload, from: key, at: remote, now: now) {
+        case .taken(let contacts):
             counters.pexMessagesReceived += 1
-            counters.pexPeersTaken += count
-            if count > 0 { dial(now: now, into: &actions) }
+            let before = counters.pexPeersTaken
+            for contact in contacts where peerExchange.mayBring(key, now: now) {
+                let outcome = peerList.add(
+                    contact.endpoint, origin: .pex, from: remote,
+                    isSeed: contact.flags.contains(.seed), now: now)
+                guard outcome == .added else { continue }
+                peerExchange.brought(key, now: now)
+                counters.pexPeersTaken += 1
+            }
+            if counters.pexPeersTaken > before { dial(now: now, into: &actions) }
         case .ignored:
             counters.pexMessagesIgnored += 1
         case .misbehaved:

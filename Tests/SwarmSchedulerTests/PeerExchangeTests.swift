@@ -293,20 +293,18 @@ import Units
     @Test("X3 a local peer may name local peers, but not our own loopback")
     func x3LocalOfLocal() throws {
         var exchange = PeerExchange(isOn: true)
-        var list = PeerList(seed: 1)
-        let near = try #require(Endpoint("192.168.0.1:6881"))
-        let loopback = try #require(Endpoint("127.0.0.1:6881"))
-        let payload = PeerExchangeMessage(added: [.init(near), .init(loopback)]).encoded()
-        let lan = exchange.receive(
-            payload, from: PeerKey(slot: 0, generation: 0),
-            at: try #require(Endpoint("192.168.0.9:1")), into: &list, now: .zero)
-        #expect(lan == .taken(1))
-        #expect(list.record(of: near) != nil)
-        let sameHost = exchange.receive(
-            payload, from: PeerKey(slot: 1, generation: 0),
-            at: try #require(Endpoint("127.0.0.1:1")), into: &list, now: .zero)
-        #expect(sameHost == .taken(1))
-        #expect(list.record(of: loopback) != nil)
+        let near = PeerExchangeMessage.Contact(try #require(Endpoint("192.168.0.1:6881")))
+        let loopback = PeerExchangeMessage.Contact(try #require(Endpoint("127.0.0.1:6881")))
+        let payload = PeerExchangeMessage(added: [near, loopback]).encoded()
+        for (slot, remote, believed) in [
+            (UInt32(0), "192.168.0.9:1", [near]), (1, "127.0.0.1:1", [near, loopback]),
+            (2, "8.8.8.8:1", []),
+        ] {
+            let reception = exchange.receive(
+                payload, from: PeerKey(slot: slot, generation: 0),
+                at: try #require(Endpoint(remote)), now: .zero)
+            #expect(reception == .taken(believed), "of \(remote)")
+        }
     }
 
     @Test("X4 an endpoint is tried once in its back-off, however often it is named")
