@@ -34,7 +34,7 @@ struct SwarmSim: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "swarm-sim",
         abstract: "Run networks of thousands of nodes on a virtual clock.",
-        subcommands: [List.self, Run.self, Sweep.self])
+        subcommands: [List.self, Run.self, Sweep.self, CompareOverlays.self])
 }
 
 /// How the process ends, so that a script can tell why without reading the message.
@@ -43,6 +43,7 @@ enum ExitStatus: Int32, Sendable {
     case failed = 1
     case badUsage = 2
     case unreadableSource = 4
+    case unwritableTarget = 5
     /// What the scenario expects did not come true.
     case verificationFailed = 6
 }

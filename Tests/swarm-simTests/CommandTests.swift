@@ -16,7 +16,9 @@ import Testing
     private let folder = FileManager.default.temporaryDirectory.appending(
         path: "swarm-sim-\(UInt64.random(in: 0...(.max)))")
 
-    private func run(_ arguments: String...) throws -> Outcome {
+    private func run(_ arguments: String...) throws -> Outcome { try run(arguments) }
+
+    private func run(_ arguments: [String]) throws -> Outcome {
         let process = Process()
         process.executableURL = Self.program
         process.arguments = arguments
@@ -105,6 +107,23 @@ import Testing
             #expect(
                 missing.error
                     == "swarm-sim: Fixtures/Scenarios/other.scenario: no such file or directory\n")
+        }
+    }
+
+    @Test func overlayComparesAndDraws() throws {
+        try withScenario(Self.small) { () throws in
+            let asked = ["overlay", "--nodes", "64,100", "--lookups", "3"]
+            let shown = try run(asked)
+            #expect(shown.status == 0 && shown.output.contains("\nRandom walks"))
+            let written = try run(asked + ["--json", "--plot", "o.svg"])
+            let object = try JSONSerialization.jsonObject(with: Data(written.output.utf8))
+            #expect(((object as? [String: Any])?["rows"] as? [Any])?.count == 2 * 4 * 2)
+            let plot = try String(contentsOf: folder.appending(path: "o.svg"), encoding: .utf8)
+            #expect(plot.hasPrefix("<svg ") && plot.hasSuffix("</svg>\n"))
+            let bad = try run("overlay", "--nodes", "100,63")
+            #expect(bad.status == 2)
+            #expect(bad.error == "swarm-sim: --nodes: 63 is not within 64 to 4000000\n")
+            #expect(try run(asked + ["--plot", "none/o.svg"]).status == 5)
         }
     }
 
