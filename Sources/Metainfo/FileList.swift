@@ -6,6 +6,7 @@ struct FileList {
     var entries: [FileEntry] = []
     /// The symbolic links among them, with what they say they point to.
     var links: [(file: Int, target: [[UInt8]])] = []
+    private var lengthByRoot: [SHA256Digest: Int64] = [:]
 
     /// `files` (BEP 3).
     init(list: BencodeValue) throws(MetainfoError) {
@@ -77,6 +78,11 @@ struct FileList {
             root = SHA256Digest(bytes: bytes)
             guard let root else { throw .piecesRootMalformed(file: index) }
             guard root != .zero else { throw .piecesRootZero(file: index) }
+            // Contents of different lengths cannot have one root, but a liar's piece layer of one
+            // would then be too short for the other.
+            guard lengthByRoot.updateValue(length, forKey: root) ?? length == length else {
+                throw .piecesRootContradicted(file: index)
+            }
         }
         try append(path, length: length, attributes, of: value)
         entries[index].piecesRoot = root

@@ -212,9 +212,10 @@ extension Metainfo {
                 root: root, leafCount: MerkleTree.leafCount(for: blockCount),
                 contentLength: length, file: index)
         }
-        guard let layer = layers.byRoot[root] else { return nil }
+        let position = Int(within / pieceLength)
+        guard let layer = layers.byRoot[root], position < layer.count else { return nil }
         return V2PieceHash(
-            root: layer[Int(within / pieceLength)],
+            root: layer[position],
             leafCount: Int(layout.pieceLength / blockLength), contentLength: length, file: index)
     }
 
@@ -234,9 +235,9 @@ extension Metainfo {
         _ hashes: [SHA256Digest], of file: FileIndex
     ) throws(MetainfoError) {
         guard file.position < layout.files.count,
-            let root = layout.files[file.position].piecesRoot
+            layout.files[file.position].piecesRoot != nil
         else { throw .pieceLayerMissing(file: file.position) }
-        try layers.insert(hashes, root: root, in: layout)
+        try layers.insert(hashes, of: layout.files[file.position], in: layout)
     }
 
     /// The files of which the piece layer is not known yet. Only without any is there a `.torrent`

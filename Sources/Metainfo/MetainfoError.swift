@@ -53,6 +53,8 @@ public enum MetainfoError: Error, Hashable, Sendable {
     case piecesRootMissing(file: Int)
     case piecesRootMalformed(file: Int)
     case piecesRootZero(file: Int)
+    /// A file of another length has the same root.
+    case piecesRootContradicted(file: Int)
 
     // What a hybrid's two lists of files disagree in. Pad files are not counted.
     case hybridFileCountMismatch(v1: Int, v2: Int)
@@ -126,6 +128,8 @@ extension MetainfoError: CustomStringConvertible {
         case .piecesRootMissing(let file): "pieces root: missing of file \(file)"
         case .piecesRootMalformed(let file): "pieces root: not 32 bytes of file \(file)"
         case .piecesRootZero(let file): "pieces root: zero of file \(file)"
+        case .piecesRootContradicted(let file):
+            "pieces root: file \(file) shares one with a file of another length"
         default: nil
         }
     }

@@ -42,14 +42,13 @@ struct PieceLayers: Hashable, Sendable {
         return Array(value.entries)
     }
 
-    /// Adds the layer of the file with `root`, which came from elsewhere.
+    /// Adds the layer of `file`, which came from elsewhere.
     mutating func insert(
-        _ hashes: [SHA256Digest], root: SHA256Digest, in layout: ContentLayout
+        _ hashes: [SHA256Digest], of file: FileEntry, in layout: ContentLayout
     ) throws(MetainfoError) {
-        guard let length = Self.lengths(in: layout)[root] else {
-            throw .pieceLayerUnknown(root: root)
-        }
-        let expected = Self.hashCount(length, layout.pieceLength)
+        let root = file.piecesRoot ?? .zero
+        guard Self.needsLayer(file, layout) else { throw .pieceLayerUnknown(root: root) }
+        let expected = Self.hashCount(file.length, layout.pieceLength)
         guard hashes.count == expected else {
             throw .pieceLayerLengthMismatch(
                 root: root, byteCount: hashes.count * SHA256Digest.byteCount,

@@ -187,6 +187,16 @@ import Units
         #expect(try Metainfo(empty.encoded()).layout.files[2].piecesRoot == nil)
     }
 
+    @Test("M14 a root that files of different lengths share is refused")
+    func m14Shared() throws {
+        let tree = try Making.torrent(Self.files, .v2).tree
+        let root = try #require(tree.at(["info", "file tree", "d", "b", "", "pieces root"]))
+        let changed = tree.with(["info", "file tree", "z", "", "pieces root"], root)
+        #expect(throws: MetainfoError.piecesRootContradicted(file: 3)) {
+            try Metainfo(changed.encoded())
+        }
+    }
+
     @Test("M14 layers that are missing, unknown, of another length or another root are refused")
     func m14Layers() throws {
         for version in [Metainfo.Version.v2, .hybrid] {
