@@ -1,3 +1,4 @@
+import Bencode
 public import Units
 
 /// Every bound of this room. A peer that passes one is closed, or the message is ignored and
@@ -76,6 +77,13 @@ public enum Limits {
     static let peerExchangeBytesMax = 64 << 10
     /// Values in a message; BEP 11 has six.
     static let peerExchangeTokensMax = 256
+
+    // MARK: Metadata (BEP 9)
+
+    /// Bytes of the dictionary of a metadata message: three keys in use, and room for others.
+    static let metadataHeadBytesMax = 1024
+    static let metadataHead = BencodeLimits(
+        byteCountMax: metadataHeadBytesMax, depthMax: 10, tokenCountMax: 500)
 
     // MARK: Merkle hashes (BEP 52)
 
