@@ -8,6 +8,8 @@ public import Units
 /// Bytes and time go in, events are appended to the caller's buffer. After `.close` it is inert.
 public struct PeerSession: Sendable {
     let configuration: Configuration
+    /// The 20 bytes by which v2 knows the torrent.
+    var v2InfoHash: SHA1Digest?
     /// The handshake that we send; `nil` until an accepted connection is accepted.
     public internal(set) var handshake: Handshake?
     /// The peer's handshake, once it came.
@@ -56,6 +58,7 @@ public struct PeerSession: Sendable {
     public init(_ configuration: Configuration, now: Instant) {
         self.configuration = configuration
         self.handshake = configuration.handshake
+        self.v2InfoHash = configuration.alternateInfoHash
         self.rules = FrameRules(pieceCount: configuration.pieceCount)
         self.startedAt = now
         self.lastSent = now
@@ -69,8 +72,8 @@ extension PeerSession {
         public var isInitiator: Bool
         /// What we send; `nil` for an accepted connection, until the peer named its torrent.
         public var handshake: Handshake?
-        /// The v2 form of a hybrid torrent: the peer may answer with it (BEP 52, "Upgrade
-        /// path").
+        /// The v2 form of the info-hash, where it is known. The peer may answer a hybrid torrent's
+        /// v1 form with it, and whoever names it speaks v2 (BEP 52, "Upgrade path").
         public var alternateInfoHash: SHA1Digest?
         /// `nil` before the metadata is known.
         public var pieceCount: Int?
@@ -202,15 +205,27 @@ extension PeerSession {
 
     /// Answers the handshake of a connection that came to us: `handshake` is what the caller
     /// sends. What came since is taken with the next `receive`, which may be given no bytes.
-    public mutating func accept(handshake: Handshake, pieceCount: Int?) {
+    ///
+    /// - Parameter v2InfoHash: the v2 form of the info-hash, where it is known.
+    public mutating func accept(
+        handshake: Handshake, pieceCount: Int?, v2InfoHash: SHA1Digest? = nil
+    ) {
         guard phase == .awaitingAccept else { return }
         self.handshake = handshake
+        self.v2InfoHash = v2InfoHash
         rules.pieceCount = pieceCount
         guard handshake.peerID != peerHandshake?.peerID else {
             phase = .connectedToSelf
             return
         }
         open()
+    }
+
+    /// The metadata showed that the torrent is v2, and by these 20 bytes: who has named them speaks
+    /// v2, though we could not know it then.
+    public mutating func setV2InfoHash(_ infoHash: SHA1Digest) {
+        v2InfoHash = infoHash
+        if phase == .open { noteV2() }
     }
 
     /// The metadata came: what the peer said before is checked and told.

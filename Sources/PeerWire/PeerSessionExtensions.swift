@@ -53,10 +53,11 @@ extension PeerSession {
             close(.unsolicited(id: id), into: &events)
             return
         }
-        let isPossible = rules.pieceCount != nil && request.isWellFormed
+        // We may have asked for hashes before the number of pieces was told here.
+        let isPossible = request.isWellFormed
         switch id {
         case MessageID.hashRequest:
-            if isPossible {
+            if isPossible, rules.pieceCount != nil {
                 events.append(.message(.hashRequest(request)))
             } else if charge(now: now, into: &events) {
                 // Each hash request is answered (BEP 52), also one that no tree can.

@@ -44,8 +44,7 @@ extension PeerSession {
             events.append(.handshake(theirs))
             return
         }
-        let isAlternate =
-            theirs.infoHash == configuration.alternateInfoHash && handshake.supportsV2
+        let isAlternate = theirs.infoHash == v2InfoHash && handshake.supportsV2
         guard theirs.infoHash == handshake.infoHash || isAlternate else {
             close(.wrongInfoHash, into: &events)
             return
@@ -76,7 +75,18 @@ extension PeerSession {
         guard let ours = handshake, let theirs = peerHandshake else { return }
         rules.fast = ours.supportsFast && theirs.supportsFast
         rules.extensions = ours.supportsExtensions && theirs.supportsExtensions
-        rules.v2 = ours.supportsV2 && theirs.supportsV2
+        noteV2()
         phase = .open
+    }
+
+    /// A peer that names the v2 form needs no bit to say that it speaks v2; libtorrent then sets
+    /// none.
+    private func speaksV2(_ ours: Handshake, _ theirs: Handshake) -> Bool {
+        (ours.supportsV2 && theirs.supportsV2) || v2InfoHash == theirs.infoHash
+    }
+
+    mutating func noteV2() {
+        guard let ours = handshake, let theirs = peerHandshake else { return }
+        rules.v2 = speaksV2(ours, theirs)
     }
 }

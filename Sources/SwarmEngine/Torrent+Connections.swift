@@ -28,14 +28,15 @@ extension Torrent: PeerConduitOwner {
         else { return conduit.close() }
         arrivals[conduit.id] = conduit
         let reply = ourHandshake(naming: answer(to: handshake))
-        conduit.accept(reply, pieceCount: pieceCount, owner: self)
+        conduit.accept(
+            reply, pieceCount: pieceCount, v2InfoHash: infoHash.v2?.truncated, owner: self)
         // It may have become known while we waited for the peer to answer our dial.
         if let pieceCount { conduit.setPieceCount(pieceCount) }
         let connection = PeerConnection(
             endpoint: conduit.remote, isIncoming: conduit.isIncoming, peerID: handshake.peerID,
             supportsFast: handshake.supportsFast,
             supportsExtensions: handshake.supportsExtensions,
-            supportsV2: handshake.supportsV2 && infoHash.v2 != nil)
+            supportsV2: conduit.supportsV2)
         run(.connected(connection, connectionID: conduit.id))
         conduit.flush()
         conduit.resume()
@@ -84,7 +85,7 @@ extension Torrent: PeerConduitOwner {
         let id = services.network.newID()
         let infoHash = fullInfoHash
         let handshake = ourHandshake(naming: infoHash.primary)
-        let alternate = infoHash.wireForms.dropFirst().first
+        let alternate = infoHash.v2?.truncated
         services.network.dial(endpoint, on: loop) { channel in
             PeerConduit(
                 id: id, channel: channel, remote: endpoint, dialledWith: handshake,

@@ -104,13 +104,20 @@ public final class PeerConduit: ChannelInboundHandler, @unchecked Sendable {
     /// The torrent takes an accepted connection and answers its handshake. What the peer sent
     /// meanwhile is handed out by `resume`.
     public func accept(
-        _ handshake: Handshake, pieceCount: Int?, owner: any PeerConduitOwner
+        _ handshake: Handshake, pieceCount: Int?, v2InfoHash: SHA1Digest? = nil,
+        owner: any PeerConduitOwner
     ) {
         self.owner = owner
         guard isIncoming else { return }
         handshake.encode(into: &outbound)
-        session.accept(handshake: handshake, pieceCount: pieceCount)
+        session.accept(handshake: handshake, pieceCount: pieceCount, v2InfoHash: v2InfoHash)
     }
+
+    /// Whether hashes may be asked for here (BEP 52), once the handshakes are done.
+    public var supportsV2: Bool { session.supportsV2 }
+
+    /// The metadata showed that the torrent is v2, by this form of its info-hash.
+    public func setV2InfoHash(_ infoHash: SHA1Digest) { session.setV2InfoHash(infoHash) }
 
     /// Gives the connection up without closing it for the peer: it goes on elsewhere.
     public func abandon() {

@@ -233,11 +233,20 @@ import Units
     @Test func answersBeforeTheMetadataAnswerNothing() {
         let answers: [(id: UInt8, PeerMessage)] = [
             (7, .piece(piece(0), begin: 0, block(10))), (16, .reject(request(0))),
-            (22, .hashes(hashRequest(), [.zero, .zero])), (23, .hashReject(hashRequest())),
         ]
         for (id, answer) in answers {
             var wire = Wire.open(pieceCount: nil)
             #expect(wire.receive(answer) == [.close(.unsolicited(id: id))])
+        }
+    }
+
+    @Test func hashesMayComeBeforeThePieceCountIsTold() {
+        let one = SHA256Digest.hash([1])
+        for answer in [
+            PeerMessage.hashes(hashRequest(), [one, one]), .hashReject(hashRequest()),
+        ] {
+            var wire = Wire.open(pieceCount: nil)
+            #expect(wire.receive(answer) == [.message(answer)])
         }
     }
 }

@@ -181,6 +181,26 @@ import Units
         #expect(plain.receive(bytes(answer)) == [.close(.wrongInfoHash)])
     }
 
+    @Test func whoNamesTheV2HashSpeaksV2WithoutABit() {
+        let v2 = SHA1Digest.hash([2])
+        var answered = Wire(alternate: v2)
+        _ = answered.receive(bytes(handshake(theirID, infoHash: v2, v2: false)))
+        #expect(answered.session.supportsV2)
+
+        var dialled = Wire(acceptingAt: .zero)
+        _ = dialled.receive(bytes(handshake(theirID, infoHash: v2, v2: false)))
+        dialled.session.accept(
+            handshake: handshake(ourID, infoHash: v2), pieceCount: 20, v2InfoHash: v2)
+        #expect(dialled.session.supportsV2)
+
+        // 20 bytes of which we learn later that they are of a v2 hash.
+        var late = Wire(handshake(ourID, v2: false), pieceCount: nil)
+        _ = late.receive(bytes(handshake(theirID, v2: false)))
+        #expect(!late.session.supportsV2)
+        late.session.setV2InfoHash(someInfoHash)
+        #expect(late.session.supportsV2)
+    }
+
     @Test("W20 in no state does anything remain of a lost connection")
     func w20Disconnected() {
         let half = Array(wire(.piece(piece(1), begin: 0, block(9000))).prefix(5000))
