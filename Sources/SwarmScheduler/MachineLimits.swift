@@ -68,6 +68,8 @@ extension Limits {
 
     /// Pieces that inherited peers are told of one by one; for more a bitfield is shorter.
     static let inheritedHavesMax = 1_024
+    /// How long inherited peers have to say what they have before we take back our interest.
+    static let inheritedInterestTime = Interval.seconds(2)
 
     /// Blocks that a peer may send without being asked before it is cut off.
     static let unsolicitedBlocksMax = 200
@@ -90,4 +92,66 @@ extension Limits {
     static let pieceErrorsMax = 3
     /// How long after a full disk writing is tried again.
     static let diskRetryInterval = Interval.seconds(30)
+
+    // MARK: Metadata (BEP 9)
+
+    /// Pieces of the info dictionary that one peer may owe us: half a megabyte. Transmission
+    /// answers 64 at once.
+    static let metadataRequestsMax = 32
+    /// Bytes of an info dictionary that is fetched whole from each of a few peers.
+    static let metadataSoloBytesMax = 64 * 1024
+    /// How many such copies of one size are fetched at once, besides those that have stalled.
+    static let metadataSoloCopiesMax = 3
+    /// Copies in all, each of at most 16 MiB.
+    static let metadataCopiesMax = 6
+    /// Peers that may owe us the same piece of a copy that many share.
+    static let metadataAskersMax = 3
+    /// A copy without a new piece for so long has stalled, and a piece that is owed for so long is
+    /// asked of a second peer.
+    static let metadataSlowTime = Interval.milliseconds(500)
+    /// How long a peer may be silent before it is not asked for a while.
+    static let metadataAnswerTime = Interval.seconds(10)
+    /// How long a peer is not asked that rejected, was silent or has no metadata yet: at random, so
+    /// that not all are asked again at once.
+    static let metadataBackOffMin = Interval.seconds(20)
+    static let metadataBackOffMax = Interval.seconds(70)
+    /// Wrong copies whose senders are remembered until the right one is there.
+    static let metadataFailuresMax = 8
+    /// Wrong copies that a peer may have had a part in before it is banned. One that was alone in
+    /// it is banned for the first.
+    static let metadataSuspicionsMax = 1
+    /// Messages that make no sense, or that nobody asked for, before a peer is cut off.
+    static let metadataStrikesMax = 20
+    /// How often the machine looks around while anything is owed to it.
+    static let metadataTickInterval = Interval.milliseconds(250)
+    /// Bytes a second of the info dictionary for one peer, and at once.
+    static let metadataServeRate = ByteRate(bytesPerSecond: 4 << 20)
+    static let metadataServeBurst = 1 << 20
+    /// Requests of one peer for pieces of the info dictionary that wait; more are rejected.
+    static let metadataQueueMax = 64
+    /// Requests of one peer that are rejected before it is cut off.
+    static let metadataRejectsMax = 2_000
+
+    // MARK: Hashes of pieces (BEP 52)
+
+    /// Hashes that one request asks for (BEP 52, "hash request").
+    static let hashesPerRequestMax = 512
+    /// Requests for hashes that one peer may owe us.
+    static let hashRequestsMax = 8
+    /// Open requests that are looked at for one that a peer has not refused.
+    static let hashPartsScanned = 64
+    /// Peers that refused a request and are remembered.
+    static let hashRefusalsMax = 16
+    /// How long a peer may take to send hashes of pieces before others are asked.
+    static let hashAnswerTime = Interval.seconds(5)
+    /// How long a peer that rejects or is silent is not asked for hashes.
+    static let hashBackOff = Interval.seconds(5)
+    /// How long a hybrid torrent waits for hashes of v2 without getting any. It can do without.
+    static let hybridHashTime = Interval.seconds(10)
+    /// Requests of one peer for hashes of blocks that are answered at once, and then one in this
+    /// time: an answer may take reading a whole piece.
+    static let hashServeBurst: Int64 = 64
+    static let hashServeInterval = Interval.milliseconds(30)
+    /// What a request for hashes of pieces costs of that, which are in memory.
+    static let layerServeInterval = Interval.milliseconds(2)
 }

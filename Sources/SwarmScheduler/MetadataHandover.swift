@@ -7,9 +7,8 @@ public struct MetadataHandover: Sendable {
     var peers: PeerTable
     var peerList: PeerList
     var peerExchange: PeerExchange
+    var server: MetadataServer
     var counters: TorrentCounters
-    /// Peers that were told the size of the metadata, or that there is none to be had.
-    let isAnnounced: Bool
 
     /// The connections that live on, under the same keys.
     public var connections: [(key: PeerKey, connection: PeerConnection)] {
@@ -27,6 +26,7 @@ extension TorrentMachine {
         peerList.configuration.connectionsMax = configuration.connectionsMax
         peerList.configuration.halfOpenMax = configuration.halfOpenMax
         if peerExchange.isOn { peerExchange = handover.peerExchange }
+        metadataServer = handover.server
         counters = handover.counters
         let count = pieceCount
         for slot in peers.active {
@@ -41,6 +41,7 @@ extension TorrentMachine {
         let keys = heirlooms
         heirlooms = []
         lastTick = now
+        interestReviewAt = now + Limits.inheritedInterestTime
         for key in keys {
             guard let slot = peers.slot(of: key), let peer = peers[slot] else { continue }
             tellHaves(to: key, into: &actions)
@@ -53,6 +54,14 @@ extension TorrentMachine {
             choker.becameInterested(candidate, now: now, into: &chokeChanges)
         }
         applyChokeChanges(now: now, into: &actions)
+    }
+
+    /// Those of whom we said that we are interested, and who have not said that they have
+    /// anything, are told that we are not after all.
+    mutating func reviewInterest(now: Instant, into actions: inout ActionBuffer<TorrentAction>) {
+        guard let due = interestReviewAt, now >= due else { return }
+        interestReviewAt = nil
+        for slot in peers.active { updateInterest(slot, into: &actions) }
     }
 
     private func tellHaves(to key: PeerKey, into actions: inout ActionBuffer<TorrentAction>) {

@@ -217,3 +217,18 @@ extension PeerList {
         if let first { bans[first.key] = nil }
     }
 }
+
+// MARK: - Private torrents (BEP 27)
+
+extension PeerList {
+    /// Forgets whoever neither the tracker nor the user named, nor came by himself. Yields the
+    /// connections to such: close them.
+    mutating func keepToTrackers() -> [PeerKey] {
+        var strangers: [PeerKey] = []
+        for record in records where record.origins.isDisjoint(with: .ofPrivateTorrents) {
+            if case .connected(let key) = record.status { strangers.append(key) }
+            if let position = positions[record.endpoint] { removeRecord(at: position) }
+        }
+        return strangers.sorted()
+    }
+}

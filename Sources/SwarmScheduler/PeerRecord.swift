@@ -19,6 +19,9 @@ public struct PeerOrigins: OptionSet, Hashable, Sendable {
     /// An earlier run of ours.
     public static let resume = PeerOrigins(rawValue: 1 << 6)
 
+    /// Who may name peers of a private torrent (BEP 27).
+    static let ofPrivateTorrents: PeerOrigins = [.tracker, .explicit, .incoming, .resume]
+
     /// Named only by sources that pass on what anybody told them.
     var areStrangers: Bool { isSubset(of: [.pex, .dht]) }
 

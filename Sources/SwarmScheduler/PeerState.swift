@@ -35,6 +35,10 @@ struct PeerState: Sendable {
     var servingHeldUntil: Instant?
 
     var uploads = UploadQueue()
+    /// Messages about metadata that made no sense.
+    var metadataFaults = 0
+    /// When the answers to its hash requests will be paid for: a bucket in one word.
+    var hashesPaidAt = Instant.distantPast
     var unchokedAt: Instant?
     var sentSinceUnchoke: Int64 = 0
 

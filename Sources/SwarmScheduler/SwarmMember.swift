@@ -14,6 +14,8 @@ protocol SwarmMember {
     var isFinished: Bool { get }
     /// What bitfields are as long as; 0 before the metadata is known.
     var pieceCount: Int { get }
+    /// Whether peers come from trackers alone (BEP 27).
+    var isPrivate: Bool { get }
 
     /// The connection is gone.
     mutating func forget(
@@ -170,9 +172,19 @@ extension SwarmMember {
         _ endpoints: [Endpoint], _ origins: PeerOrigins, from source: Endpoint?, now: Instant,
         into actions: inout ActionBuffer<TorrentAction>
     ) {
+        guard !isPrivate || !origins.isDisjoint(with: .ofPrivateTorrents) else { return }
         for endpoint in endpoints {
             peerList.add(endpoint, origin: origins, from: source, now: now)
         }
         dial(now: now, into: &actions)
+    }
+
+    /// The torrent turned out to be private: those whom it was not the tracker's to name go.
+    mutating func keepToTrackers(
+        now: Instant, into actions: inout ActionBuffer<TorrentAction>
+    ) {
+        for key in peerList.keepToTrackers() {
+            disconnect(key, .useless, now: now, into: &actions)
+        }
     }
 }

@@ -141,6 +141,8 @@ public enum Misbehaviour: Hashable, Sendable {
     case requestOutOfRange(BlockRequest)
     case unsolicitedBlocks
     case badHashes
+    /// Many messages about metadata that make no sense, or that nobody asked for.
+    case badMetadata
     /// Its messages about peers come too often, or make no sense.
     case badPeerExchange
 }

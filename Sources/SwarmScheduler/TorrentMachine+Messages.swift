@@ -52,10 +52,12 @@ extension TorrentMachine {
             learn(extensions, of: key, now: now)
         case .extended(.peerExchange, let payload):
             receivePeers(payload, slot, key, now: now, into: &actions)
+        case .extended(.metadata, let payload):
+            receiveMetadata(payload, key, now: now, into: &actions)
         case .uploadOnly(let isUploadOnly):
             peers[slot]?.isUploadOnly = isUploadOnly
         case .hashRequest(let request):
-            actions.append(.serveHashes(key, request))
+            hashesRequested(request, slot, key, now: now, into: &actions)
         case .hashes(let request, let hashes):
             receiveLeaves(hashes, for: request, from: key, now: now, into: &actions)
         case .hashReject(let request):

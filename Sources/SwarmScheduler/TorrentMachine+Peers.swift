@@ -38,6 +38,7 @@ extension TorrentMachine {
             clientName: configuration.clientName,
             listenPort: configuration.listenPort == 0 ? nil : configuration.listenPort,
             requestQueueMax: Limits.uploadQueueMax,
+            metadataSize: metadataSizeOffered,
             yourIP: endpoint.address,
             uploadOnly: isFinished)
     }
@@ -45,6 +46,7 @@ extension TorrentMachine {
     /// What peers may send us. One that is off is not even mentioned (BEP 27).
     private var extensionsOffered: [ExtensionID] {
         [.dontHave, .uploadOnly] + (peerExchange.isOn ? [.peerExchange] : [])
+            + (isPrivate ? [] : [.metadata])
     }
 
     /// The connection is gone: what the peer owed is free again, what it had is rarer.
@@ -58,6 +60,7 @@ extension TorrentMachine {
         picker.releaseExclusive(key)
         choker.remove(key)
         peerExchange.left(key)
+        metadataServer.left(key)
         peerList.setSeed(peer.isSeed, of: key)
         peerList.disconnected(key, reason.departure, now: now, using: &generator)
         abandonLeaves(askedOf: key, now: now, into: &actions)

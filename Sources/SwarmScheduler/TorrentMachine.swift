@@ -69,8 +69,11 @@ public struct TorrentMachine: SwarmMember, Sendable {
     /// Where round robin among served peers goes on.
     var serveTurn = 0
     var lastTick = Instant.distantPast
+    var metadataServer = MetadataServer()
     /// Peers that came with the metadata and were not yet told what we have.
     var heirlooms: [PeerKey] = []
+    /// When the interest that was said before the pieces were known is looked at again.
+    var interestReviewAt: Instant?
 
     /// - Parameter handover: what is left of the machine that fetched the metadata: its peers stay
     ///   connected. What they have comes as messages once their sessions know the piece count.
@@ -109,6 +112,7 @@ public struct TorrentMachine: SwarmMember, Sendable {
     public var isSeeding: Bool { picker.have.isFull }
     public var peerCount: Int { peers.count }
     var pieceCount: Int { layout.pieceCount }
+    var isPrivate: Bool { metainfo.isPrivate }
 
     // MARK: Inputs
 
@@ -204,7 +208,9 @@ public struct TorrentMachine: SwarmMember, Sendable {
             next = (time, reason)
         }
         if peers.count > 0 {
-            consider(lastTick + Limits.tickInterval, .tick)
+            let interval =
+                metadataServer.isOwing ? Limits.metadataTickInterval : Limits.tickInterval
+            consider(lastTick + interval, .tick)
             consider(choker.nextDeadline(), .choke)
         }
         consider(limiterDeadline, .limiter)
@@ -243,11 +249,13 @@ public struct TorrentMachine: SwarmMember, Sendable {
         }
         releaseHeld(now: now)
         snubStalledPeers(now: now, into: &actions)
+        reviewInterest(now: now, into: &actions)
         abandonUnansweredLeaves(now: now, into: &actions)
         rechoke(now: now, into: &actions)
         dropUselessPeers(now: now, into: &actions)
         fillAllPeers(now: now, into: &actions)
         serveAll(now: now, into: &actions)
+        serveMetadata(now: now, into: &actions)
         tellOfPeers(now: now, into: &actions)
         dial(now: now, into: &actions)
     }
