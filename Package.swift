@@ -97,7 +97,7 @@ let house: [Room] = [
 let suites: [Suite] = [
     Suite(
         name: "FuzzCorpus",
-        uses: ["Bencode", "Metainfo", "PeerWire", "Tracker", "Hashing", "Units"],
+        uses: ["Bencode", "Metainfo", "PeerWire", "Tracker", "Kademlia", "Hashing", "Units"],
         packages: [NIOCore],
         library: .target(name: "FuzzEntries", path: "Tests/Fuzz/Entries")),
     Suite(name: "Interop", exclude: ["Support"]),

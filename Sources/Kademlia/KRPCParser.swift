@@ -272,7 +272,11 @@ extension KRPCParser {
     }
 
     private mutating func note(seenOnce key: Seen) {
-        if seen & key.bit != 0, fault == nil { fault = .keyTwice(at: position) }
+        if seen & key.bit != 0 {
+            if fault == nil { fault = .keyTwice(at: position) }
+            // Which of the two is meant is not for us to choose.
+            if key == .t || key == .y { isTransactionBroken = true }
+        }
         seen |= key.bit
     }
 

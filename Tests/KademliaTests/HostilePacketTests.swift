@@ -39,7 +39,7 @@ import Units
         let long = String(repeating: "t", count: 1024)
         let ends = [
             "1:y1:q", "1:t0:1:y1:q", "1:t1024:\(long)1:y1:q", "1:ti1e1:y1:q", "1:tle1:y1:q",
-            "1:t25:\(long.prefix(25))1:y1:q",
+            "1:t25:\(long.prefix(25))1:y1:q", "1:t2:aa1:t2:bb1:y1:q", "1:t2:aa1:y1:r1:y1:q",
         ]
         for end in ends {
             let error = try #require(refusal(query(id, "ping", end: end)), "\(end.prefix(20))")

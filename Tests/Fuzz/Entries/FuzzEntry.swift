@@ -9,6 +9,7 @@ public enum FuzzEntry: String, CaseIterable, Sendable {
     case udptracker
     case pex
     case lsd
+    case krpc
 
     /// Does what a client would do with `bytes`. A trap is a fault found; so is a property that
     /// does not hold, which is returned in words.
@@ -23,6 +24,7 @@ public enum FuzzEntry: String, CaseIterable, Sendable {
             case .udptracker: try UDPTrackerFuzz.run(bytes)
             case .pex: try PeerExchangeFuzz.run(bytes)
             case .lsd: try LocalAnnounceFuzz.run(bytes)
+            case .krpc: try KRPCFuzz.run(bytes)
             }
             return nil
         } catch {
