@@ -1,3 +1,4 @@
+import Glibc
 public import Logging
 import NIOCore
 import NIOPosix
@@ -45,7 +46,7 @@ public final class StandaloneDHT: Sendable {
                 address: address, port: port, on: loops.next())
         } catch {
             try? await loops.shutdownGracefully()
-            throw .cannotBind(port: port, reason: "\(error)")
+            throw .cannotBind(port: port, reason: Self.reason(error))
         }
         guard
             let driver = await DHTDriver.start(configuration, sockets: sockets, logger: logger)
@@ -54,6 +55,13 @@ public final class StandaloneDHT: Sendable {
             throw .cannotBind(port: port, reason: "no address family")
         }
         return StandaloneDHT(driver: driver, sockets: sockets, loops: loops)
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        guard let error = error as? IOError, let text = strerror(error.errnoCode) else {
+            return "\(error)"
+        }
+        return String(cString: text)
     }
 
     /// Saves the table, and ends.

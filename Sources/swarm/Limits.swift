@@ -1,3 +1,5 @@
+import Units
+
 /// The bounds of the command line.
 enum Limits {
     /// Bytes of a `.torrent` that are read; as many as a manifest may have, and one read more tells
@@ -9,4 +11,10 @@ enum Limits {
 
     /// Remarks of trackers that are remembered so as not to be repeated.
     static let remarksMax = 1_000
+
+    /// How long a command waits for the DHT of the other address family, once one is there.
+    static let otherFamilyWait = Interval.seconds(1)
+
+    /// Bytes of a mutable item's salt (BEP 44).
+    static let saltBytesMax = 64
 }

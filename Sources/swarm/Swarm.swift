@@ -10,7 +10,7 @@ struct Swarm: ParsableCommand {
 
     static let subcommands: [any ParsableCommand.Type] = [
         Seed.self, Fetch.self, Create.self, Show.self, Verify.self, Edit.self, Magnet.self,
-        Completions.self,
+        DHT.self, Completions.self,
     ]
 }
 

@@ -7,11 +7,22 @@ import Foundation
 /// `ManPageText`, in the mdoc(7) language.
 struct ManPage {
     struct Command: Decodable {
-        let commandName: String
+        var commandName: String
         let abstract: String?
         let discussion: String?
         let arguments: [Argument]?
         let subcommands: [Command]?
+
+        /// The commands that it consists of, or itself, by the words that name them.
+        var leaves: [Command] {
+            let parts = subcommands?.filter { $0.commandName != "help" } ?? []
+            guard !parts.isEmpty else { return [self] }
+            return parts.flatMap(\.leaves).map { part in
+                var named = part
+                named.commandName = commandName + " " + part.commandName
+                return named
+            }
+        }
     }
 
     struct Argument: Decodable {
@@ -23,6 +34,7 @@ struct ManPage {
         let kind: String
         let isOptional: Bool
         let isRepeating: Bool
+        let shouldDisplay: Bool
         let names: [Name]?
         let valueName: String?
         let abstract: String?
@@ -43,7 +55,8 @@ struct ManPage {
         struct Tool: Decodable { let command: Command }
         let data = Data(Swarm._dumpHelp().utf8)
         let tool = try JSONDecoder().decode(Tool.self, from: data)
-        self.commands = tool.command.subcommands?.filter { $0.commandName != "help" } ?? []
+        let commands = tool.command.subcommands?.filter { $0.commandName != "help" } ?? []
+        self.commands = commands.flatMap(\.leaves)
     }
 
     var text: String {
@@ -84,7 +97,7 @@ struct ManPage {
                 .joined(separator: ".Pp\n") + (text == command.abstract ? ".Pp\n" : "")
         }
         if out.hasSuffix(".Pp\n") { out.removeLast(4) }
-        let own = (command.arguments ?? []).filter { !$0.isCommon }
+        let own = (command.arguments ?? []).filter { !$0.isCommon && $0.shouldDisplay }
         guard !own.isEmpty else { return out }
         return out + ".Bl -tag -width Ds\n" + own.map(item).joined() + ".El\n"
     }

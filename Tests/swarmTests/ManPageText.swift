@@ -154,6 +154,24 @@ enum ManPageText {
         .Li path , size , downloaded , uploaded , seconds .
         .El
         .Pp
+        .Cm dht node
+        writes
+        .Li started
+        with
+        .Li port , endpoints , ids ,
+        and then now and again
+        .Li status
+        with
+        .Li nodes , joined , external , counters .
+        The other commands of
+        .Cm dht
+        write one object when they are done; with
+        .Fl \\-trace
+        each family of its
+        .Li results
+        has a
+        .Li trace .
+        .Pp
         An error is an object on standard error:
         .Bd -literal -offset indent
         {"error":{"code":4,"message":"T.torrent: no such file or directory"}}
@@ -188,6 +206,8 @@ enum ManPageText {
         .Bl -tag -width Ds
         .It Pa $XDG_STATE_HOME/swarm , ~/.local/state/swarm
         What is remembered of downloads.
+        .It Pa dht.dat
+        In that folder: our ids in the DHT, and nodes to begin with.
         .It Pa NAME.part
         A file that is not whole yet; it gets its name when it is.
         .El
@@ -212,6 +232,10 @@ enum ManPageText {
         .Pp
         Move trackers without making another torrent:
         .Dl swarm edit \\-t https://new.example/announce Holiday.torrent
+        .Pp
+        Be the first node of a private network, and ask it:
+        .Dl swarm dht node \\-\\-bind 10.0.0.1
+        .Dl swarm dht put hello \\-\\-dht\\-bootstrap 10.0.0.1:6881
         .Pp
         Complete commands in bash:
         .Dl swarm completions bash > /etc/bash_completion.d/swarm

@@ -9,39 +9,27 @@ enum CommandLineArguments {
         guard !arguments.isEmpty else {
             throw Failure(.badUsage, nil, "no command", remedy: "see 'swarm --help'")
         }
-        let position = arguments.firstIndex { !$0.hasPrefix("-") }
-        let command = position.flatMap { position in
-            Swarm.subcommands.first { $0.configuration.commandName == arguments[position] }
-        }
-        if let position, command == nil, arguments[position] != "help" {
-            throw unknown(arguments[position])
-        }
+        let path = try CommandPath(arguments)
         var added: [String] = []
-        if let command, environment.keys.contains(where: { $0.hasPrefix("SWARM_") }) {
+        if let command = path.commands.last,
+            environment.keys.contains(where: { $0.hasPrefix("SWARM_") })
+        {
             added = EnvironmentArguments.added(
                 to: arguments, options: EnvironmentArguments.options(of: command),
                 environment: environment)
         }
         var all = arguments
-        if let position { all.insert(contentsOf: added, at: position + 1) }
+        all.insert(contentsOf: added, at: path.end)
         do {
             return try Swarm.parseAsRoot(all)
         } catch {
             guard Swarm.exitCode(for: error) == .validationFailure else { throw error }
-            throw usage(error, arguments, added: added, command: command)
+            throw usage(error, arguments, added: added, path: path)
         }
     }
 
-    private static func unknown(_ word: String) -> Failure {
-        let names = Swarm.subcommands.compactMap { $0.configuration.commandName }
-        return Failure(
-            .badUsage, word, "no such command",
-            remedy: "the commands are " + names.joined(separator: ", "))
-    }
-
     private static func usage(
-        _ error: any Error, _ arguments: [String], added: [String],
-        command: (any ParsableCommand.Type)?
+        _ error: any Error, _ arguments: [String], added: [String], path: CommandPath
     ) -> Failure {
         var problem = Swarm.message(for: error)
             .split(whereSeparator: \.isNewline)
@@ -51,8 +39,43 @@ enum CommandLineArguments {
         if !added.isEmpty, (try? Swarm.parseAsRoot(arguments)) != nil {
             problem += " (from the environment)"
         }
-        let path = ["swarm", command?.configuration.commandName].compactMap(\.self)
-            .joined(separator: " ")
-        return Failure(.badUsage, nil, problem, remedy: "see '\(path) --help'")
+        return Failure(.badUsage, nil, problem, remedy: "see '\(path.name) --help'")
+    }
+}
+
+/// The command that arguments name, and the commands that it is one of.
+private struct CommandPath {
+    var commands: [any ParsableCommand.Type] = []
+    /// The place behind its last word.
+    var end = 0
+
+    init(_ arguments: [String]) throws(Failure) {
+        var known = Swarm.subcommands
+        while !known.isEmpty,
+            let position = arguments[end...].firstIndex(where: { !$0.hasPrefix("-") })
+        {
+            let word = arguments[position]
+            let command = known.first { $0.configuration.commandName == word }
+            guard let command else {
+                if word == "help" { return }
+                throw Self.unknown(word, among: known)
+            }
+            commands.append(command)
+            end = position + 1
+            known = command.configuration.subcommands
+        }
+    }
+
+    var name: String {
+        (["swarm"] + commands.compactMap { $0.configuration.commandName }).joined(separator: " ")
+    }
+
+    private static func unknown(
+        _ word: String, among known: [any ParsableCommand.Type]
+    ) -> Failure {
+        let names = known.compactMap { $0.configuration.commandName }
+        return Failure(
+            .badUsage, word, "no such command",
+            remedy: "the commands are " + names.joined(separator: ", "))
     }
 }

@@ -61,17 +61,20 @@ struct NetworkOptions: ParsableArguments {
         completion: .directory)
     var stateDir: String?
 
-    /// The folder of the state: `--state-dir`, or what the XDG base directory specification says.
     func stateDirectory(environment: [String: String]) throws(Failure) -> String {
-        if let stateDir { return stateDir }
-        // Relative values are to be ignored, says the specification.
-        if let base = environment["XDG_STATE_HOME"], base.hasPrefix("/") { return base + "/swarm" }
-        if let home = environment["HOME"], home.hasPrefix("/") {
-            return home + "/.local/state/swarm"
-        }
-        throw Failure(
-            .badConfiguration, "HOME", "is not set", remedy: "name a folder with --state-dir")
+        try stateFolder(stateDir, environment: environment)
     }
+}
+
+/// The folder of the state: the one that was asked for, or what the XDG base directory
+/// specification says.
+func stateFolder(_ asked: String?, environment: [String: String]) throws(Failure) -> String {
+    if let asked { return asked }
+    // Relative values are to be ignored, says the specification.
+    if let base = environment["XDG_STATE_HOME"], base.hasPrefix("/") { return base + "/swarm" }
+    if let home = environment["HOME"], home.hasPrefix("/") { return home + "/.local/state/swarm" }
+    throw Failure(
+        .badConfiguration, "HOME", "is not set", remedy: "name a folder with --state-dir")
 }
 
 /// A rate, or none.
@@ -87,7 +90,7 @@ struct RateLimit: Equatable, Sendable, CustomStringConvertible {
     var description: String { rate.map(rateText) ?? "none" }
 }
 
-private func parseAddress(_ text: String) throws(ValueFault) -> String {
+func parseAddress(_ text: String) throws(ValueFault) -> String {
     guard Endpoint(addressText: text, port: 0) != nil else { throw .notAnIPAddress }
     return text
 }

@@ -14,6 +14,9 @@ enum ValueFault: Error, Equatable, Sendable, CustomStringConvertible {
     case notAVersion
     case notADate
     case notAnIPAddress
+    case notAnID
+    case notAnInfoHash
+    case notAKey
 
     var description: String {
         switch self {
@@ -31,6 +34,9 @@ enum ValueFault: Error, Equatable, Sendable, CustomStringConvertible {
         case .bareIPv6: "write an IPv6 address in brackets, as in [2001:db8::1]:6881"
         case .notAVersion: "write v1, v2 or hybrid"
         case .notADate: "write now, none, or seconds since 1970"
+        case .notAnID: "write 40 hexadecimal digits"
+        case .notAnInfoHash: "write 40 hexadecimal digits, or 64 for version 2"
+        case .notAKey: "write a public key as 64 hexadecimal digits"
         case .notAnIPAddress: "write an IP address of this machine, as in 192.0.2.1 or 2001:db8::1"
         }
     }

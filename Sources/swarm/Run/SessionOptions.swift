@@ -15,9 +15,14 @@ extension NetworkOptions {
         configuration.downloadLimit = downLimit.rate
         configuration.usesTrackers = !noTrackers
         configuration.stateDirectory = try stateDirectory(environment: environment)
-        configuration.logger = Logger(label: "swarm") { _ in
-            LogLines(level: LogLines.level(console.options), console: console)
-        }
+        configuration.logger = console.logger
         return configuration
+    }
+}
+
+extension Console {
+    /// Where libraries log to.
+    var logger: Logger {
+        Logger(label: "swarm") { _ in LogLines(level: LogLines.level(options), console: self) }
     }
 }
