@@ -14,7 +14,8 @@ public struct PeerStore: Sendable {
     }
 
     private struct Torrent: Sendable {
-        /// One for each address (BEP 33, "Changed announce accounting").
+        /// One for each address (BEP 33, "Changed announce accounting"), but on a local network one
+        /// for each port too: a machine that has its own DHT may well have several clients.
         var peers: [Peer] = []
         var filters: ScrapeFilters?
         var filtersMade = Instant.distantPast
@@ -51,7 +52,7 @@ public struct PeerStore: Sendable {
         expire(now: now)
         let new = Peer(endpoint: peer, announced: now, isSeed: isSeed)
         let isKnown = torrents.update(infoHash) { torrent in
-            let known = torrent.peers.firstIndex { $0.endpoint.isSameAddress(as: peer) }
+            let known = torrent.peers.firstIndex { $0.endpoint.isSamePeer(as: peer) }
             guard let known else { return false }
             torrent.peers[known] = new
             return true
@@ -200,5 +201,7 @@ public struct PeerStore: Sendable {
 }
 
 extension Endpoint {
-    func isSameAddress(as other: Endpoint) -> Bool { low == other.low && high == other.high }
+    fileprivate func isSamePeer(as other: Endpoint) -> Bool {
+        low == other.low && high == other.high && (port == other.port || !isLocal)
+    }
 }

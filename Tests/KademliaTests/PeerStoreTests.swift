@@ -39,6 +39,16 @@ import Units
         #expect(store.peerCount == 0 && store.torrentCount == 0 && store.nextDeadline() == nil)
     }
 
+    @Test func keepsSeveralPeersOfOneMachineOnALocalNetwork() throws {
+        var store = PeerStore()
+        let loopback = Endpoint(ipv4: 0x7F00_0001, port: 7001)
+        for port: UInt16 in [7001, 7002, 7001] {
+            try store.announce(hash, peer: loopback.with(port: port), isSeed: false, now: now)
+        }
+        #expect(Set(peers(&store).map(\.port)) == [7001, 7002])
+        #expect(store.peerCount == 2)
+    }
+
     @Test func givesSomeOfManyByChance() throws {
         var store = PeerStore()
         for number in 0..<100 {
