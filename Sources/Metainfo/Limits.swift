@@ -36,6 +36,8 @@ public enum MetainfoLimits {
     public static let warningCountMax = 100
     /// Bytes of a magnet link: a hundred trackers fit.
     public static let magnetBytesMax = 65_536
+    /// Bytes of a feed's salt (BEP 44, "Mutable Items").
+    static let feedSaltBytesMax = 64
     /// Peers of a magnet link.
     public static let magnetPeerCountMax = 100
     /// Ranges of files that a magnet link selects.

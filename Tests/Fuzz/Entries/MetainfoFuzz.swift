@@ -61,7 +61,11 @@ enum MetainfoFuzz {
 /// The text of a magnet link.
 enum MagnetFuzz {
     static func run(_ bytes: [UInt8]) throws(BrokenProperty) {
-        guard let link = try? MagnetLink(String(decoding: bytes, as: UTF8.self)) else { return }
+        let text = String(decoding: bytes, as: UTF8.self)
+        if let feed = FeedLink(text) {
+            try require(FeedLink(feed.text) == feed, "writing has changed the feed")
+        }
+        guard let link = try? MagnetLink(text) else { return }
         guard let again = try? MagnetLink(link.text) else {
             throw BrokenProperty(text: "what was written is not read again: \(link.text)")
         }
