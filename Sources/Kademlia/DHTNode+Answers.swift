@@ -32,6 +32,11 @@ extension DHTNode {
         switch transaction.purpose {
         case .search(let id):
             found(message, datagram, contact, roundTrip, for: id, now: now, into: &output)
+        case .sweep(let id):
+            guard let place = work(id), works[place].storingUntil == nil else { return }
+            let nodes = message.contacts(family, in: datagram)
+            works[place].lookup.swept(by: contact, naming: nodes, now: now)
+            advance(id, now: now, into: &output)
         case .store(let id):
             stored(id, nil, now: now, into: &output)
         case .ping(let id):
@@ -67,6 +72,7 @@ extension DHTNode {
         case .ping(let id):
             guard let place = work(id) else { return }
             finish(place, now: now, into: &output)
+        case .sweep(let id): sweepFailed(transaction, for: id, now: now, into: &output)
         case .join, .check: break
         }
     }
@@ -90,8 +96,19 @@ extension DHTNode {
         case .ping(let id):
             guard let place = work(id) else { return }
             finish(place, now: now, into: &output)
+        case .sweep(let id): sweepFailed(transaction, for: id, now: now, into: &output)
         case .join, .check: break
         }
+    }
+
+    private mutating func sweepFailed(
+        _ transaction: Transaction, for id: WorkID, now: Instant, into output: inout DHTOutput
+    ) {
+        guard let place = work(id), works[place].storingUntil == nil,
+            let asked = transaction.contact
+        else { return }
+        works[place].lookup.sweepFailed(asked)
+        advance(id, now: now, into: &output)
     }
 
     /// Somebody else than was asked answers at that address: the node that was there is gone, or
@@ -108,6 +125,7 @@ extension DHTNode {
             works[place].lookup.denied(asked)
             advance(id, now: now, into: &output)
         case .store(let id): stored(id, .generic, now: now, into: &output)
+        case .sweep(let id): sweepFailed(transaction, for: id, now: now, into: &output)
         case .ping, .join, .check: break
         }
     }

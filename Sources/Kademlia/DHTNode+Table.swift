@@ -339,7 +339,7 @@ extension DHTNode {
         else { return }
         let lookup: UInt64 =
             switch transaction.purpose {
-            case .search(let id), .store(let id), .ping(let id): id.rawValue
+            case .search(let id), .sweep(let id), .store(let id), .ping(let id): id.rawValue
             case .join, .check: 0
             }
         let decided =

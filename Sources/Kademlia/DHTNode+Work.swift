@@ -155,6 +155,12 @@ extension DHTNode {
                 works[place].lookup.failed(contact)
             }
         }
+        while let sweep = works[place].lookup.nextSweep(now: now, patience: roundTrips.patience) {
+            let isSent = send(
+                .findNode(sweep.target), to: sweep.contact.endpoint, id: sweep.contact.id,
+                for: .sweep(id), now: now, into: &output)
+            if !isSent { works[place].lookup.sweepFailed(sweep.contact) }
+        }
         guard works[place].lookup.isFinished(now: now) || works[place].isSatisfied else { return }
         store(place, now: now, into: &output)
         if works[place].storesWaiting == 0 { finish(place, now: now, into: &output) }

@@ -28,13 +28,20 @@ public struct Lookup: Sendable {
     /// Everyone it has heard of, the nearest to the target first.
     var candidates: [Candidate] = []
     /// Queries so far.
-    public private(set) var queryCount = 0
+    public internal(set) var queryCount = 0
     public private(set) var answerCount = 0
     /// One bit for each query: the node that was asked has named what was not so.
     var doubted: UInt64 = 0
+    /// For each query: of the nodes that it alone named, those that do not answer, and of all that
+    /// it named, those that do.
+    private var losses = InlineArray<64, UInt8>(repeating: 0)
+    private var wins = InlineArray<64, UInt8>(repeating: 0)
     /// Queries by each way.
     private var queriesOnPath = InlineArray<8, UInt8>(repeating: 0)
     private var nextPath: UInt8 = 0
+    /// How far the answers reach, and questions for what is beyond that.
+    var covers: [Cover] = []
+    var sweeps: [Sweep] = []
     /// The last moment that it was told of.
     private var seenAt: Instant
     private var isTurnOfPaths = false
@@ -60,6 +67,7 @@ public struct Lookup: Sendable {
     /// long answers usually take.
     public mutating func nextQuery(now: Instant, patience: Interval) -> NodeContact? {
         seenAt = now
+        countLosses(now: now)
         guard queryCount < Limits.lookupQueriesMax, now < endsAt, let place = pick(now: now)
         else { return nil }
         candidates[place].state = .asked
@@ -93,7 +101,8 @@ public struct Lookup: Sendable {
                 return place
             }
             if view.isSatisfied { return straggler(now: now) }
-            if view.waiting + view.answered >= Limits.bucketSize { return nil }
+            // Those who are believed less are asked when nobody better can still answer.
+            if view.waiting > 0 { return nil }
         }
         return nil
     }
@@ -141,12 +150,15 @@ public struct Lookup: Sendable {
     }
 
     /// Whether one of the nearest has answered, so that what it named was no nearer than it.
-    private func isClosing(_ standing: Standing) -> Bool {
+    /// Where the network's size is known, so is how near the nearest are.
+    func isClosing(_ standing: Standing) -> Bool {
         var rank = 0
         for place in candidates.indices where self.standing(of: place) <= standing {
             if candidates[place].state == .answered { return true }
             if candidates[place].state != .failed { rank += 1 }
-            if rank == Limits.bucketSize { return false }
+            guard rank == Limits.bucketSize else { continue }
+            let fraction = candidates[place].contact.id.distance(to: target).fraction
+            return answerCount > 0 && networkSize * fraction < Limits.closingDensity
         }
         return false
     }
@@ -202,14 +214,75 @@ public struct Lookup: Sendable {
     }
 
     /// When the nearest have answered, but only by one way of several, the others are followed to
-    /// their ends too: one liar at the beginning of a way makes up everything behind it.
+    /// their ends too: one liar at the beginning of a way makes up everything behind it. And where
+    /// there should be others nearer, those who are next are asked for them.
     private func straggler(now: Instant) -> Int? {
-        guard arrivedPaths.nonzeroBitCount < Limits.pathsWanted else { return nil }
         let waiting = candidates.count { $0.state == .asked && now < $0.slowAt }
-        guard waiting < Limits.parallelQueries else { return nil }
+        if isTooSparse {
+            guard queryCount < Limits.sparseQueriesMax, waiting < Limits.bucketSize else {
+                return nil
+            }
+            return Standing.allCases.lazy.compactMap { standing in
+                candidates.indices.first {
+                    candidates[$0].state == .fresh && self.standing(of: $0) == standing
+                }
+            }.first
+        }
+        guard wantsMorePaths, waiting < Limits.parallelQueries else { return nil }
         if let place = leastServed(of: .doubted, now: now) { return place }
+        guard nextPath < 8 else { return nil }
         return candidates.indices.first {
             candidates[$0].state == .fresh && candidates[$0].isSeed
+        }
+    }
+
+    private var wantsMorePaths: Bool { arrivedPaths.nonzeroBitCount < Limits.pathsWanted }
+
+    /// Whether an answer of those is waited for.
+    private func isFollowing(now: Instant) -> Bool {
+        let isSparse = isTooSparse
+        guard isSparse || wantsMorePaths else { return false }
+        let arrived = isSparse ? 0 : arrivedPaths
+        return candidates.contains {
+            $0.state == .asked && now < $0.slowAt && $0.paths & ~arrived != 0
+        }
+    }
+
+    /// Whether the eight that answered are farther than they can be expected to be: as if those
+    /// that are near were kept from us.
+    private var isTooSparse: Bool {
+        guard networkSize > 0 else { return false }
+        var answered = 0
+        for candidate in candidates where candidate.state == .answered {
+            answered += 1
+            guard answered == Limits.bucketSize else { continue }
+            let fraction = candidate.contact.id.distance(to: target).fraction
+            return networkSize * liveShare * fraction > Limits.sparseAbove
+        }
+        return false
+    }
+
+    /// Who alone names several nodes, none of which answers, is not followed any further.
+    private mutating func countLosses(now: Instant) {
+        for place in candidates.indices
+        where candidates[place].state == .asked && !candidates[place].isMissed
+            && now >= candidates[place].slowAt
+        {
+            candidates[place].isMissed = true
+            let parents = candidates[place].namedBy
+            guard parents.nonzeroBitCount == 1, !candidates[place].isSeed else { continue }
+            let parent = parents.trailingZeroBitCount
+            losses[parent] = losses[parent].addingSaturating(1)
+            if losses[parent] >= Limits.lossesMax, wins[parent] == 0 { doubted |= parents }
+        }
+    }
+
+    private mutating func countWin(_ parents: UInt64) {
+        var rest = parents
+        while rest != 0 {
+            let parent = rest.trailingZeroBitCount
+            wins[parent] = wins[parent].addingSaturating(1)
+            rest &= rest - 1
         }
     }
 
@@ -223,6 +296,7 @@ public struct Lookup: Sendable {
             let view = view(of: standing, now: now)
             if view.waiting + view.late > 0 { return false }
             if view.isSatisfied {
+                if isSweeping(now: now) || isFollowing(now: now) { return false }
                 isExhausted = isExhausted || straggler(now: now) == nil
                 break
             }
@@ -241,6 +315,9 @@ public struct Lookup: Sendable {
             } else if seenAt < candidate.lateAt {
                 next = min(next, candidate.lateAt)
             }
+        }
+        for sweep in sweeps where !sweep.isOver && seenAt < sweep.lateAt {
+            next = min(next, sweep.lateAt)
         }
         return next
     }
@@ -285,7 +362,8 @@ public struct Lookup: Sendable {
         }
         candidates[place].state = .answered
         answerCount += 1
-        add(nodes, namedBy: candidates[place])
+        countWin(candidates[place].namedBy)
+        add(nodes, namedBy: candidates[place], near: target)
         return true
     }
 
@@ -306,7 +384,7 @@ public struct Lookup: Sendable {
         }
         if candidates[place].state != .answered { answerCount += 1 }
         candidates[place].state = .answered
-        add(nodes, namedBy: candidates[place])
+        add(nodes, namedBy: candidates[place], near: target)
     }
 
     /// A node did not answer, or not with anything of use.

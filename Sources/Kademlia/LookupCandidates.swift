@@ -25,6 +25,8 @@ extension Lookup {
         let isSecure: Bool
         let depth: UInt8
         var state = State.fresh
+        /// Whether it was written down that no answer came in time.
+        var isMissed = false
         /// Which query asked it.
         var number: UInt8 = 0
         /// One bit for each way by which it was named.
@@ -83,15 +85,18 @@ extension Lookup {
                 namedBy: 0, roundTrip: roundTrip))
     }
 
-    /// Takes in whom a node named.
-    mutating func add(_ nodes: some Sequence<NodeContact>, namedBy parent: Candidate) {
+    /// Takes in whom a node named that was asked for the nodes near to `place`.
+    mutating func add(
+        _ nodes: some Sequence<NodeContact>, namedBy parent: Candidate, near place: NodeID
+    ) {
         let bit: UInt64 = 1 << UInt64(parent.number & 63)
-        var fractions = InlineArray<16, Double>(repeating: 2)
         var count = 0
-        for contact in nodes.prefix(Limits.nodesTakenMax) where accepts(contact) {
-            fractions[count] = contact.id.distance(to: target).fraction
+        var farthest: UInt64 = 0
+        for contact in nodes.prefix(Limits.nodesTakenMax) {
             count += 1
-            if let place = place(of: contact) {
+            farthest = max(farthest, contact.id.high ^ place.high)
+            guard accepts(contact) else { continue }
+            if let place = self.place(of: contact) {
                 candidates[place].namedBy |= bit
                 candidates[place].paths |= parent.paths
                 continue
@@ -104,16 +109,19 @@ extension Lookup {
                     depth: parent.depth.addingSaturating(1), paths: parent.paths, namedBy: bit,
                     roundTrip: nil))
         }
-        if isTooDense(fractions, count) { doubted |= bit }
+        if isTooDense(count: count, farthest: farthest) {
+            doubted |= bit
+        } else {
+            cover(place, by: parent.contact, count: count, farthest: farthest)
+        }
     }
 
-    /// Whether so many nodes so near to the target cannot be: among n nodes there are on average
-    /// n·f within a part f of the space, and 8 where 1 is due come about once in 100,000 times.
-    private func isTooDense(_ fractions: InlineArray<16, Double>, _ count: Int) -> Bool {
+    /// Whether so many nodes so near to one place cannot be: among n nodes there are on average n·f
+    /// within a part f of the space, and 8 where 1 is due come about once in 100,000 times.
+    private func isTooDense(count: Int, farthest: UInt64) -> Bool {
         guard count >= Limits.bucketSize, networkSize > 0 else { return false }
-        var farthest = 0.0
-        for index in 0..<count { farthest = max(farthest, fractions[index]) }
-        return networkSize * farthest < Limits.densityMin * Double(count) / 8
+        let fraction = Double(farthest) / 0x1p64
+        return networkSize * fraction < Limits.densityMin * Double(count) / 8
     }
 
     private func accepts(_ contact: NodeContact) -> Bool {

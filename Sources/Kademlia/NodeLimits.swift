@@ -46,6 +46,23 @@ extension Limits {
     static let candidatesOfNetworkMax = 3
     /// Nodes that are expected, at least, where an answer names eight.
     static let densityMin = 1.0
+    /// Nodes that are expected, at most, as near as the eighth that is known when all of the
+    /// nearest are asked at once.
+    static let closingDensity = 24.0
+    /// Questions for gaps, of one lookup and of one place.
+    static let sweepsMax = 8
+    static let sweepsOfPlaceMax = 2
+    /// Answers that must reach over a place for it to be no gap: one node may not know all.
+    static let coversWanted = 2
+    /// A network of fewer nodes may have nodes that know them all.
+    static let smallNetwork = 32.0
+    /// Nodes that are expected, at most, as near as the eighth that answered; beyond it others are
+    /// asked as well, until the lookup has asked so many.
+    static let sparseAbove = 13.0
+    static let sparseQueriesMax = 48
+    /// Nodes that one alone has named and that do not answer, until it is doubted. Of three in a
+    /// row in an honest list, where three in ten are dead, one in 40 is all dead.
+    static let lossesMax: UInt8 = 3
     /// Ways by which the nearest must have been named before a lookup rests.
     static let pathsWanted = 2
 }
@@ -64,7 +81,7 @@ extension Limits {
     /// Permissions to store, and holders of an item, that one lookup remembers.
     static let grantsMax = 64
     /// What nine in ten answers take, as long as nothing is known.
-    static let patienceDefault = Interval.milliseconds(250)
+    static let patienceDefault = Interval.milliseconds(180)
     /// The least that is waited before somebody else is asked too.
     static let patienceMin = Interval.milliseconds(20)
     /// The most: slower answers are still taken, but not waited for.

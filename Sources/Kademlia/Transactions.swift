@@ -4,6 +4,8 @@ import Units
 enum QueryPurpose: Hashable, Sendable {
     /// A step of a lookup.
     case search(WorkID)
+    /// A question for what lies beside a lookup's target.
+    case sweep(WorkID)
     /// An announce, or a `put`.
     case store(WorkID)
     /// A ping that somebody asked for.
