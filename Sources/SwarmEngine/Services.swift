@@ -15,6 +15,7 @@ final class Services: Sendable {
     let directory = TorrentDirectory()
     let network: PeerNetwork
     let trackers: TrackerClient?
+    let localDiscovery: LocalDiscovery?
     /// For what waits for the session store or looks at folders, before a torrent has its disk.
     let startup = DiskPool(writeLanes: 1, readLanes: 1, checkLanes: 1)
     private let disks = DiskPools()
@@ -43,6 +44,8 @@ final class Services: Sendable {
         }
         self.port = ports.port
         self.sockets = ports.sockets
+        self.localDiscovery = await Self.openLocalDiscovery(
+            configuration, directory, on: loops.next(), seed: .random(in: 0 ... .max))
         guard configuration.usesTrackers else {
             self.trackers = nil
             return
@@ -81,6 +84,7 @@ final class Services: Sendable {
 
     func shutdown() async {
         await network.close()
+        await localDiscovery?.shutdown()
         await trackers?.shutdown()
         for socket in sockets { await socket.close() }
         await Self.stop(startup, disks)

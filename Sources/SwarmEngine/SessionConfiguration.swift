@@ -14,6 +14,11 @@ public struct SessionConfiguration: Sendable {
     /// Peers served at once; nil finds out how many go well.
     public var uploadSlots: Int?
     public var usesTrackers = true
+    /// Whether peers tell each other of peers (BEP 11). Never of those of private torrents.
+    public var usesPEX = true
+    /// Whether torrents are announced to the local network, and found there (BEP 14). Never
+    /// private ones.
+    public var usesLSD = true
     /// The session is of a network that is near: a link may name peers in it, and nodes of the
     /// DHT may be in it. Otherwise what strangers say must not make us knock on our neighbours.
     public var isLocal = false

@@ -107,6 +107,7 @@ extension Torrent {
         eventSink.yield(.resumed(bytesDone: done, rehashedBytes: rehashedBytes))
         if wasSeeking {
             tellPieceCount(metainfo.layout.pieceCount)
+            seekNeighbours()
         } else {
             seekPeers()
         }
@@ -125,6 +126,7 @@ extension Torrent {
         configuration.downloadLimit = lower(
             request.downloadLimit, downloadShare ?? session.downloadLimit)
         configuration.isSequential = request.isSequential
+        configuration.usesPEX = session.usesPEX
         return configuration
     }
 

@@ -34,7 +34,9 @@ extension Torrent {
 
     /// What the torrent is has become known, though perhaps not all hashes of it yet.
     func metadataVerified(_ found: Metainfo) {
-        if found.isPrivate { log.info("the torrent is private") }
+        guard found.isPrivate else { return }
+        log.info("the torrent is private")
+        leaveNeighbours()
     }
 
     /// The seeker has everything that a `.torrent` holds.
@@ -79,6 +81,7 @@ extension Torrent {
     /// Looks for peers in every way that there is.
     func seekPeers() {
         startTrackers()
+        seekNeighbours()
         run(.peersFound(request.peers + linkedPeers, .explicit))
     }
 

@@ -186,6 +186,7 @@ public actor Torrent {
 
     private func beginStopping() {
         isStopping = true
+        leaveNeighbours()
         timer?.cancel()
         if let machine { lastTransfer = LastTransfer(machine) }
         machine = nil

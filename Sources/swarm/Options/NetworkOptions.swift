@@ -43,12 +43,12 @@ struct NetworkOptions: ParsableArguments {
 
     @Flag(
         name: .customLong("no-lsd"),
-        help: "Do not look for peers in the local network. This version does not.")
+        help: "Do not look for peers in the local network.")
     var noLSD = false
 
     @Flag(
         name: .customLong("no-pex"),
-        help: "Do not exchange peers with peers. This version does not.")
+        help: "Do not exchange peers with peers.")
     var noPEX = false
 
     @Flag(name: .customLong("no-utp"), help: "Use TCP only. This version has no other.")

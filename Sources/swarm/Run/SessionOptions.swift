@@ -14,6 +14,8 @@ extension NetworkOptions {
         configuration.uploadLimit = upLimit.rate
         configuration.downloadLimit = downLimit.rate
         configuration.usesTrackers = !noTrackers
+        configuration.usesPEX = !noPEX
+        configuration.usesLSD = !noLSD
         configuration.stateDirectory = try stateDirectory(environment: environment)
         configuration.logger = console.logger
         return configuration

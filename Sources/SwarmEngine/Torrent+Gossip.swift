@@ -1,0 +1,50 @@
+import Discovery
+import Hashing
+import Metainfo
+import NIOCore
+import SwarmScheduler
+import Units
+
+// MARK: - The neighbourhood (BEP 14)
+
+extension Torrent {
+    /// Lets neighbours know of the torrent, by every name that it has, and hears of those that
+    /// take part in it. A private torrent is nobody's business (BEP 27): what was said of it
+    /// before it was known to be private is not repeated.
+    func seekNeighbours() {
+        guard let local = services.localDiscovery, !isStopping else { return }
+        guard metainfo?.isPrivate != true else { return leaveNeighbours() }
+        for infoHash in wireNames { local.announce(infoHash, port: listenPort) }
+    }
+
+    func leaveNeighbours() {
+        for infoHash in wireNames { services.localDiscovery?.withdraw(infoHash) }
+    }
+
+    /// A neighbour takes part in the torrent. Called from any thread.
+    nonisolated func neighbourFound(_ endpoint: Endpoint) {
+        onLoop { me in
+            guard me.metainfo?.isPrivate != true else { return }
+            me.run(.peersFound([endpoint], .lsd))
+        }
+    }
+}
+
+extension Services {
+    /// Joins the groups of the local network; what is heard goes to its torrent.
+    static func openLocalDiscovery(
+        _ configuration: SessionConfiguration, _ directory: TorrentDirectory,
+        on loop: any EventLoop, seed: UInt64
+    ) async -> LocalDiscovery? {
+        guard configuration.usesLSD else { return nil }
+        var local = LocalDiscovery.Configuration()
+        local.bindAddress = configuration.bindAddress
+        let discovery = LocalDiscovery(
+            local, on: loop, seed: seed, logger: configuration.logger,
+            found: { infoHash, endpoint in
+                directory.torrent(named: infoHash)?.neighbourFound(endpoint)
+            })
+        await discovery.start()
+        return discovery
+    }
+}
