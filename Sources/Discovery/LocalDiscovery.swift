@@ -81,6 +81,9 @@ public actor LocalDiscovery {
         }
     }
 
+    /// What is announced.
+    public var announced: Set<SHA1Digest> { machine.infoHashes }
+
     /// What was heard and not heeded.
     public var counters: LocalCounters {
         LocalCounters(machine.counters, openSockets: links.count)

@@ -75,7 +75,8 @@ public struct LocalAnnounceMachine: Sendable {
         self.cookie = Array(hexText(bytes).utf8)
     }
 
-    public var torrentCount: Int { torrents.count }
+    /// The torrents that are announced.
+    public var infoHashes: Set<SHA1Digest> { Set(torrents.keys) }
 
     // MARK: Our torrents
 

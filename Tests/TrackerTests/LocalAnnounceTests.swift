@@ -213,7 +213,7 @@ import Units
         let ports = (0..<2).flatMap { _ in bench.tick(after: .minutes(1)).map(\.port) }
         #expect(ports == [1_111, 2_222])
         bench.add(4..<5, port: 0)
-        #expect(bench.machine.torrentCount == 4)
+        #expect(bench.machine.infoHashes.count == 4)
     }
 
     @Test func tellsOfNeighboursWithTorrentsThatWeHave() {

@@ -2,7 +2,9 @@
 
   lt_peer.py create CONTENT OUT TRACKER KIND PIECE     KIND: v1, v2 or hybrid
   lt_peer.py peer TORRENT FOLDER PORT [SETTINGS PEER…] TORRENT: a file or a magnet link;
-                                                       SETTINGS: JSON; PEER: ADDRESS:PORT
+                                                       SETTINGS: JSON, with upload_limit and
+                                                       download_limit of the torrent;
+                                                       PEER: ADDRESS:PORT
   lt_peer.py hashes TORRENT                            the info-hashes, 20 bytes each, in hex
 
 A peer prints a JSON object a line: `ready`, `complete`, and whatever it holds against others.
@@ -51,15 +53,18 @@ def hashes(torrent):
 
 
 def peer(torrent, folder, port, settings="{}", *peers):
+    settings = json.loads(settings)
+    limits = {key: settings.pop(key, -1) for key in ("upload_limit", "download_limit")}
     session = lt.session({
         "listen_interfaces": f"0.0.0.0:{port},[::]:{port}",
         "enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
         "allow_multiple_connections_per_ip": True,
         "alert_mask": lt.alert.category_t.all_categories,
-        **json.loads(settings),
+        **settings,
     })
     params = params_of(torrent)
     params.save_path = folder
+    params.upload_limit, params.download_limit = limits.values()
     handle = session.add_torrent(params)
     for known in peers:
         address, _, at = known.rpartition(":")
