@@ -40,12 +40,15 @@ struct LibtorrentClient: Client {
         return Torrent(source: source, infoHashes: printed.split(separator: "\n").map(String.init))
     }
 
-    private static func command(_ arguments: [String]) -> [String] {
+    /// The command of one of the scripts that use libtorrent.
+    static func command(
+        _ arguments: [String], script: String = "lt_peer.py"
+    ) -> [String] {
         let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         let root = tests.deletingLastPathComponent().deletingLastPathComponent()
         let newest = root.appending(path: ".build-tools/libtorrent/bin/python").path
         let python =
             FileManager.default.isExecutableFile(atPath: newest) ? newest : "/usr/bin/python3"
-        return [python, "-B", tests.appending(path: "Support/lt_peer.py").path] + arguments
+        return [python, "-B", tests.appending(path: "Support/\(script)").path] + arguments
     }
 }

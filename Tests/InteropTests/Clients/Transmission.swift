@@ -5,8 +5,13 @@ struct TransmissionClient: Client {
     let child: Child
     private let host: Host
 
-    /// - Parameter more: settings that differ from those of a client that keeps to itself.
-    init(_ order: Order, settings more: [String: any Sendable] = [:]) async throws {
+    /// - Parameters:
+    ///   - more: settings that differ from those of a client that keeps to itself.
+    ///   - nodes: DHT nodes to begin with, a host and a port each.
+    init(
+        _ order: Order, settings more: [String: any Sendable] = [:],
+        nodes: [(host: String, port: UInt16)] = []
+    ) async throws {
         host = order.host
         let home = try order.arena.makeFolder("transmission")
         var settings: [String: Any] = [
@@ -19,13 +24,20 @@ struct TransmissionClient: Client {
         settings.merge(more) { $1 }
         try JSONSerialization.data(withJSONObject: settings)
             .write(to: home.appending(path: "settings.json"))
+        let known = nodes.map { "\($0.host) \($0.port)\n" }.joined()
+        try Data(known.utf8).write(to: home.appending(path: "dht.bootstrap"))
         child = try order.start(
             .transmission, ["transmission-daemon", "-f", "-g", home.path],
             environment: ["TRANSMISSION_HOME": home.path])
         let client = self
         try await eventually("transmission takes the torrent", within: .seconds(15)) {
-            (try? await client.remote(["-a", order.source, "-w", order.folder.path])) != nil
+            (try? await client.add(order.source, folder: order.folder)) != nil
         }
+    }
+
+    /// Takes part in one more torrent.
+    func add(_ source: String, folder: URL) async throws {
+        _ = try await remote(["-a", source, "-w", folder.path])
     }
 
     func isComplete() async throws -> Bool {
