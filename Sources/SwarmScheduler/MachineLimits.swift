@@ -59,6 +59,8 @@ extension Limits {
     static let peerExchangeTolerance = Interval.seconds(30)
     /// Messages that came too soon or made no sense, less those that were in order.
     static let peerExchangeStrikesMax = 10
+    /// How long others are told of a peer that we let go.
+    static let peerExchangeRecentLife = Interval.minutes(30)
     /// New endpoints of one peer: so many at once, then one in so much time. Nobody can fill the
     /// list with inventions.
     static let peerExchangeNewBurst: Int64 = 200

@@ -28,6 +28,17 @@ struct PeerExchange: Sendable {
     let isOn: Bool
     /// By the slot of their key.
     private var peers: [Peer?] = []
+    /// Whom we let go because neither had use for the other, or for lack of room; the newest
+    /// last. In a swarm of seeds, which keep no connections with each other, nobody would hear of
+    /// anybody otherwise (BEP 11, "Filling underpopulated lists").
+    private var recent: [Recent] = []
+    private var recentCount: UInt64 = 0
+
+    private struct Recent: Sendable {
+        let contact: Contact
+        let leftAt: Instant
+        let number: UInt64
+    }
 
     private struct Peer: Sendable {
         let key: PeerKey
@@ -36,6 +47,8 @@ struct PeerExchange: Sendable {
         var supportsHolepunch = false
         /// What it was told and has not been told the end of, in order.
         var told: [Endpoint] = []
+        /// Up to which number it was told of those that we let go.
+        var recentTold: UInt64 = 0
         /// When it may be told next.
         var dueAt: Instant
         /// When its next message would be on time.
@@ -64,6 +77,25 @@ struct PeerExchange: Sendable {
         guard let slot = slot(of: key) else { return }
         peers[slot] = nil
     }
+
+    /// A connection is about to be let go though there is nothing wrong with its peer.
+    mutating func willLetGo(_ contact: Contact, now: Instant) {
+        guard isOn else { return }
+        recentCount += 1
+        recent.removeAll {
+            $0.contact.endpoint == contact.endpoint
+                || now - $0.leftAt > Limits.peerExchangeRecentLife
+        }
+        recent.append(Recent(contact: contact, leftAt: now, number: recentCount))
+        let isIPv4 = contact.endpoint.isIPv4
+        guard recent.count(where: { $0.contact.endpoint.isIPv4 == isIPv4 }) > Self.fewContacts,
+            let oldest = recent.firstIndex(where: { $0.contact.endpoint.isIPv4 == isIPv4 })
+        else { return }
+        recent.remove(at: oldest)
+    }
+
+    /// So few of a family that it is filled up, with at most as many (BEP 11).
+    private static let fewContacts = 25
 
     private func slot(of key: PeerKey) -> Int? {
         let slot = Int(key.slot)
@@ -101,9 +133,14 @@ struct PeerExchange: Sendable {
     ) -> Int {
         var sent = 0
         let ordered = inOrder(contacts)
+        let more = recentContacts(besides: ordered, now: now)
         for slot in peers.indices {
             guard var peer = peers[slot], peer.takesMessages, now >= peer.dueAt else { continue }
-            let message = Self.changes(for: &peer, among: ordered, using: &generator)
+            let news = more.filter { $0.number > peer.recentTold }.map(\.contact)
+            peer.recentTold = recentCount
+            let message = Self.changes(
+                for: &peer, among: news.isEmpty ? ordered : inOrder(ordered + news),
+                using: &generator)
             if message.isEmpty {
                 peer.dueAt = now + Limits.peerExchangeFirstWait
             } else {
@@ -114,6 +151,19 @@ struct PeerExchange: Sendable {
             peers[slot] = peer
         }
         return sent
+    }
+
+    /// Those that we let go, of a family of which there are few connections.
+    private func recentContacts(besides contacts: [Contact], now: Instant) -> [Recent] {
+        guard !recent.isEmpty else { return [] }
+        let ipv4Count = contacts.count { $0.endpoint.isIPv4 }
+        let connected = Set(contacts.map(\.endpoint))
+        return recent.filter { left in
+            let endpoint = left.contact.endpoint
+            let count = endpoint.isIPv4 ? ipv4Count : contacts.count - ipv4Count
+            return count < Self.fewContacts && !connected.contains(endpoint)
+                && now - left.leftAt <= Limits.peerExchangeRecentLife
+        }
     }
 
     private func inOrder(_ contacts: [Contact]) -> [Contact] {

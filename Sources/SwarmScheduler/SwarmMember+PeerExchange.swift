@@ -38,17 +38,28 @@ extension SwarmMember {
         var contacts: [PeerExchange.Contact] = []
         contacts.reserveCapacity(peers.count)
         for slot in peers.active {
-            guard let peer = peers[slot],
-                let endpoint = peerList.listeningEndpoint(of: peer.key)
-            else { continue }
-            var flags: PeerExchangeMessage.Flags = []
-            if peer.isSeed || peer.isUploadOnly { flags.insert(.seed) }
-            if !peer.connection.isIncoming { flags.insert(.reachable) }
-            contacts.append(.init(key: peer.key, endpoint: endpoint, flags: flags))
+            if let contact = contact(slot) { contacts.append(contact) }
         }
         var generator = generator
         let sent = peerExchange.tell(of: contacts, now: now, using: &generator, into: &actions)
         self.generator = generator
         counters.pexMessagesSent += sent
+    }
+
+    /// What others may be told of a connected peer; nil if nobody could dial it.
+    private func contact(_ slot: Int) -> PeerExchange.Contact? {
+        guard let peer = peers[slot], let endpoint = peerList.listeningEndpoint(of: peer.key)
+        else { return nil }
+        var flags: PeerExchangeMessage.Flags = []
+        if peer.isSeed || peer.isUploadOnly { flags.insert(.seed) }
+        if !peer.connection.isIncoming { flags.insert(.reachable) }
+        return PeerExchange.Contact(key: peer.key, endpoint: endpoint, flags: flags)
+    }
+
+    /// Remembers a peer that we let go, if there is nothing wrong with it.
+    mutating func noteLetGo(_ slot: Int, _ reason: CloseReason, now: Instant) {
+        guard reason == .useless || reason == .tooManyConnections, let contact = contact(slot)
+        else { return }
+        peerExchange.willLetGo(contact, now: now)
     }
 }

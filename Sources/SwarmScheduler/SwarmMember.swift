@@ -126,7 +126,8 @@ extension SwarmMember {
         _ key: PeerKey, _ reason: CloseReason, now: Instant,
         into actions: inout ActionBuffer<TorrentAction>
     ) {
-        guard peers.slot(of: key) != nil else { return }
+        guard let slot = peers.slot(of: key) else { return }
+        noteLetGo(slot, reason, now: now)
         actions.append(.disconnect(key, reason))
         forget(key, reason, now: now, into: &actions)
     }

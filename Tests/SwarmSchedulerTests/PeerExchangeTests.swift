@@ -146,6 +146,56 @@ import Units
         check(tell([]) == [])
     }
 
+    @Test func aSeedTellsOfSeedsThatItLetGoAndTakesThatBackWithTheNextMessage() throws {
+        var torrent = try TorrentFixture(pieces: 1, have: [0])
+        let seed = try torrent.connect()
+        _ = torrent.receive(offer(), .haveAll, from: seed)
+        let letGo = endpoint(of: seed)
+        #expect(torrent.feed(.tick, after: .seconds(1)).closes(seed) == .useless)
+        let key = try torrent.connect()
+        _ = torrent.receive(offer(port: 7_000), .haveNone, from: key)
+        let first = torrent.feed(.tick, after: .seconds(5)).told(key)
+        #expect(first?.added == [.init(letGo, flags: .seed)])
+        for _ in 0..<60 {
+            #expect(torrent.feed(.tick, after: .seconds(1)).told(key) == nil)
+        }
+        let second = torrent.feed(.tick, after: .seconds(6)).told(key)
+        #expect(second?.added == [])
+        #expect(second?.dropped == [letGo])
+        for _ in 0..<80 {
+            #expect(torrent.feed(.tick, after: .seconds(1)).told(key) == nil)
+        }
+        // After a while it may have gone, and who misbehaved is not passed on at all.
+        torrent.now = torrent.now + .minutes(30)
+        let later = try torrent.connect()
+        _ = torrent.receive(offer(port: 7_001), .haveNone, from: later)
+        let told = torrent.feed(.tick, after: .seconds(5)).told(later)
+        #expect(told?.added.map(\.endpoint).contains(letGo) == false)
+    }
+
+    @Test func thoseThatWereLetGoFillUpShortListsOnly() throws {
+        for (live, expected) in [(0, 25), (24, 49), (25, 25)] {
+            var exchange = PeerExchange(isOn: true)
+            var generator = SeededGenerator(seed: 1)
+            let key = PeerKey(slot: 0, generation: 0)
+            var ids = ExtensionIDs()
+            ids[.peerExchange] = 1
+            exchange.heard(ids, from: key, at: Self.contact(900), now: .zero)
+            func contact(_ number: UInt32) -> PeerExchange.Contact {
+                .init(
+                    key: PeerKey(slot: number, generation: 0), endpoint: Self.contact(number))
+            }
+            for number in 100..<140 as Range<UInt32> {
+                exchange.willLetGo(contact(number), now: .zero)
+            }
+            var actions = ActionBuffer<TorrentAction>()
+            _ = exchange.tell(
+                of: (0..<live).map { contact(UInt32($0 + 1)) }, now: .zero + .seconds(10),
+                using: &generator, into: &actions)
+            #expect(actions.take().told(key)?.added.count == expected)
+        }
+    }
+
     @Test("X3 local addresses are told to local peers only, loopback to loopback")
     func x3TellsLocalAddressesToLocalPeersOnly() throws {
         let kinds = ["8.8.8.8:6881", "192.168.7.7:6881", "127.0.0.1:6881"]
