@@ -35,13 +35,22 @@ enum KRPCKey {
     static var infoHash: UInt64 { 2 }
     static var interval: UInt64 { 3 }
 
-    /// The number of a key that was read.
+    /// The number of a key that was read, of its bytes in the packet.
     @inline(__always)
-    static func packed(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
-        guard bytes.count > 7 else {
-            var number = UInt64(bytes.count)
-            for byte in bytes { number = number << 8 | UInt64(byte) }
-            return bytes.isEmpty ? unknown : number
+    static func packed(_ slice: KRPCMessage.ByteSlice, in datagram: UnsafeRawBufferPointer)
+        -> UInt64
+    {
+        let count = UInt64(slice.count)
+        let bytes = slice.bytes(in: datagram)
+        guard count > 7 else {
+            guard count > 0 else { return unknown }
+            // Most keys have 8 bytes of the packet from where they begin.
+            let offset = Int(slice.offset)
+            if datagram.count - offset >= 8 {
+                let word = datagram.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+                return UInt64(bigEndian: word) >> (64 - 8 * count) | count << (8 * count)
+            }
+            return bytes.reduce(count) { $0 << 8 | UInt64($1) }
         }
         if matches(bytes, "info_hash") { return infoHash }
         if matches(bytes, "implied_port") { return impliedPort }

@@ -207,7 +207,7 @@ extension KRPCParser {
             position += 1
             return nil
         }
-        return KRPCKey.packed(try string().bytes(in: input))
+        return KRPCKey.packed(try string(), in: input)
     }
 }
 
