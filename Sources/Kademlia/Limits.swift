@@ -62,6 +62,9 @@ enum Limits {
     /// any 10 seconds. It is an answer with peers, or a few queries of ours.
     static let unprovenAllowanceByteCount: Int64 = 1024
     static let unprovenAllowanceRate = ByteRate(bytesPerSecond: 102)
+    /// All answers, unless the owner says otherwise: 900 a second with nodes, where a node that is
+    /// long in the public DHT has some dozens to give.
+    static let replyRate = ByteRate(bytesPerSecond: 256 << 10)
     /// One source gets at most this part of the rate of all answers.
     static let sourceShareDivisor: Int64 = 16
     /// How long a proof holds: as long as a node of the table is good (BEP 5, "Routing Table").

@@ -19,7 +19,10 @@ public struct SourceGuard: Sendable {
         /// All answers; `nil` for no limit.
         public var replyRateMax: ByteRate?
 
-        public init(isOff: Bool = false, replyRateMax: ByteRate? = nil) {
+        /// What any line can spare.
+        public static let usualReplyRate = Limits.replyRate
+
+        public init(isOff: Bool = false, replyRateMax: ByteRate? = usualReplyRate) {
             self.isOff = isOff
             self.replyRateMax = replyRateMax
         }

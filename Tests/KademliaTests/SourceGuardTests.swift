@@ -72,7 +72,7 @@ import Units
         arguments: [1, 2, 3, 4, 5] as [UInt64])
     func k9Amplification(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
-        var guardian = SourceGuard()
+        var guardian = SourceGuard(.init(replyRateMax: nil))
         var log: [(now: Instant, received: Int, sent: Int)] = []
         var now = start
         for _ in 0..<3000 {
