@@ -2,7 +2,8 @@ internal import Kademlia
 internal import Units
 
 /// Kademlia as it runs on the network: this program's own `RoutingTable` and `Lookup`. Only the
-/// packets between them are left out; every answer takes the same time, the dead give none.
+/// packets between them are left out. Answers take their time, which decides whom a lookup asks; the
+/// dead give none.
 ///
 /// A node's table holds, in each bucket, nodes of chance out of all that belong there, as many as
 /// there are or as the bucket takes. It follows from the seed and from the node alone, so it is
@@ -15,10 +16,15 @@ struct KademliaTables: Overlay {
     private let replicaCount: Int
     private let seed: UInt64
     private let rootCapacity: Int
+    private let delays: DelayModel
+    /// By the number of the sweep that they are for, from 1; 0 for a query of the search itself.
+    private var answers = Agenda()
     private var nearest: [NodeContact] = []
+    /// What the sweeps of a search ask for, in order.
+    private var sweepTargets: [NodeID] = []
     private var members: [UInt32] = []
 
-    /// The time there and back, and how long the asker thinks that it takes at most.
+    /// The time there and back at the median, and what nine in ten take.
     private static let roundTrip = Interval.milliseconds(100)
     private static let patience = Interval.milliseconds(200)
     /// 10.0.0.0/8 has room for 16 million nodes, and no quotas.
@@ -31,6 +37,9 @@ struct KademliaTables: Overlay {
     ) {
         self.replicaCount = replicaCount
         self.seed = generator.next()
+        var conditions = NetworkConditions(roundTrip: Self.roundTrip)
+        conditions.jitter = 0
+        self.delays = DelayModel(conditions, seed: generator.next())
         self.rootCapacity = DHTNode.Configuration(id: .zero, id6: .zero).rootCapacity
         let table = RoutingTable(
             id: .zero, rootCapacity: rootCapacity, acceptsLocalAddresses: true)
@@ -51,16 +60,10 @@ struct KademliaTables: Overlay {
         let holders = population.closest(to: lookup.key, count: replicaCount)
         var search = begin(Self.id(at: lookup.key), from: lookup.source, in: population)
         var now = Instant.zero
-        var answers = Agenda()
+        answers = Agenda()
+        sweepTargets.removeAll(keepingCapacity: true)
         while !search.isFinished(now: now) {
-            while let contact = search.nextQuery(now: now, patience: Self.patience) {
-                guard let node = Self.node(at: contact.endpoint) else { continue }
-                outcome.messageCount += 1
-                guard population.isAlive[Int(node)] else { continue }
-                outcome.messageCount += 1
-                answers.schedule(
-                    .datagram, for: HostIndex(node), payload: 0, at: now + Self.roundTrip)
-            }
+            sendQueries(of: &search, from: lookup.source, now: now, in: population, &outcome)
             // What is not answered, the search gives up by itself.
             let change = search.nextDeadline()
             guard let next = answers.nextTime, next <= change.nanoseconds,
@@ -72,6 +75,11 @@ struct KademliaTables: Overlay {
             now = Instant(nanoseconds: answer.time)
             let node = answer.host.rawValue
             let contact = Self.contact(of: node, in: population)
+            guard answer.payload == 0 else {
+                ask(node, for: sweepTargets[Int(answer.payload) - 1], in: population)
+                search.swept(by: contact, naming: nearest, now: now)
+                continue
+            }
             ask(node, for: search.target, in: population)
             search.answered(contact, naming: nearest, now: now)
             if outcome.hopCount == nil, holders.contains(node),
@@ -81,6 +89,28 @@ struct KademliaTables: Overlay {
             }
         }
         return outcome
+    }
+
+    private mutating func sendQueries(
+        of search: inout Lookup, from source: UInt32, now: Instant,
+        in population: OverlayPopulation, _ outcome: inout OverlayOutcome
+    ) {
+        func send(to contact: NodeContact, sweep: Int) {
+            guard let node = Self.node(at: contact.endpoint) else { return }
+            outcome.messageCount += 1
+            guard population.isAlive[Int(node)] else { return }
+            outcome.messageCount += 1
+            let delay = delays.roundTrip(HostIndex(source), HostIndex(node))
+            answers.schedule(
+                .datagram, for: HostIndex(node), payload: UInt32(sweep), at: now + delay)
+        }
+        while let contact = search.nextQuery(now: now, patience: Self.patience) {
+            send(to: contact, sweep: 0)
+        }
+        while let sweep = search.nextSweep(now: now, patience: Self.patience) {
+            sweepTargets.append(sweep.target)
+            send(to: sweep.contact, sweep: sweepTargets.count)
+        }
     }
 
     private mutating func begin(
