@@ -23,6 +23,4 @@ enum Limits {
     static let idleShareDivisor: Int64 = 8
     /// Ports that are tried until one is free over both TCP and UDP.
     static let portAttemptsMax = 8
-    /// Hashes that one answer to a hash request may hold (BEP 52).
-    static let hashesPerAnswerMax = 512
 }

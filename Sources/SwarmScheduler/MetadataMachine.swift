@@ -200,6 +200,8 @@ struct MetadataSource: Sendable {
     var lastAnswer: Instant
     var strikes = 0
 
-    var isOwing: Bool { hashRequestCount > 0 || requests.contains { !$0.isOverdue } || probe == .owed }
+    var isOwing: Bool {
+        hashRequestCount > 0 || requests.contains { !$0.isOverdue } || probe == .owed
+    }
     var owedCount: Int { requests.count { !$0.isOverdue } }
 }

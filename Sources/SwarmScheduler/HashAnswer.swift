@@ -1,48 +1,57 @@
-import Hashing
-import Metainfo
-import PeerWire
-import Units
+public import Hashing
+public import Metainfo
+public import PeerWire
+public import Units
 
 /// The answer to a request for hashes of a file's tree (BEP 52, "hash request"): hashes of the
 /// base layer, then the uncles on the way to the root.
-struct HashAnswer {
+public struct HashAnswer: Sendable {
     private let layout: ContentLayout
     private let request: HashRequest
-    let file: FileIndex
+    public let file: FileIndex
     /// The layers above the leaves: of the pieces, and of the root.
     private let pieceHeight: Int
     private let rootHeight: Int
     private let leafCount: Int
     private let pieceLayer: [SHA256Digest]
 
-    /// Nil for a request that no tree of this torrent can answer, or that is not allowed.
-    init?(_ request: HashRequest, _ metainfo: Metainfo) {
+    /// Nil for a request that no tree of this torrent can answer, that is not allowed, or whose
+    /// file's piece layer is not known: it is to be rejected.
+    public init?(_ request: HashRequest, _ metainfo: Metainfo) {
         let layout = metainfo.layout
         let found = layout.files.firstIndex {
             $0.piecesRoot == request.piecesRoot && $0.length > 0
         }
-        guard let found, request.length >= 2, request.length <= UInt32(Limits.hashesPerAnswerMax),
-            request.length.nonzeroBitCount == 1, request.index.isMultiple(of: request.length)
+        guard metainfo.version != .v1, request.isWellFormed, let found,
+            let layer = metainfo.pieceLayer(of: FileIndex(found))
         else { return nil }
         self.layout = layout
         self.request = request
         self.file = FileIndex(found)
-        let unit = Int64(blockLength)
-        self.leafCount = Int((layout.files[found].length + unit - 1) / unit)
+        self.pieceLayer = layer
+        self.leafCount = Int((layout.files[found].length - 1) / Int64(blockLength)) + 1
         self.rootHeight = MerkleTree.height(ofLeafCount: leafCount)
         let fullHeight = MerkleTree.height(ofLeafCount: Int(layout.pieceLength / blockLength))
         self.pieceHeight = min(fullHeight, rootHeight)
-        let layer = metainfo.pieceLayer(of: FileIndex(found))
-        self.pieceLayer = layer ?? [request.piecesRoot]
+        guard isAnswerable else { return nil }
+    }
+
+    private var isAnswerable: Bool {
         let base = Int(request.baseLayer)
+        guard base == 0 || base == pieceHeight, base < rootHeight else { return false }
+        // More than the leaves of a piece, or than the 512 of the BEP, nobody needs at once.
+        let most =
+            base == 0
+            ? max(Limits.hashesPerRequestMax, 1 << pieceHeight) : Limits.hashesPerRequestMax
         let end = Int(request.index) + Int(request.length)
-        guard base == 0 || base == pieceHeight, base <= rootHeight,
-            end <= 1 << (rootHeight - base), Int(request.proofLayers) <= rootHeight - base
-        else { return nil }
+        // What is there, not what the tree is padded to.
+        let count = base == 0 ? leafCount : pieceLayer.count
+        return Int(request.length) <= most && Int(request.index) < count
+            && end <= 1 << (rootHeight - base) && Int(request.proofLayers) < rootHeight - base
     }
 
     /// The pieces whose content must be read for the answer; empty if the torrent itself knows.
-    var piecesRead: Range<Int> {
+    public var piecesRead: Range<Int> {
         guard request.baseLayer == 0, pieceHeight > 0 else { return 0..<0 }
         let first = Int(request.index) >> pieceHeight
         let last = (Int(request.index) + Int(request.length) - 1) >> pieceHeight
@@ -52,19 +61,19 @@ struct HashAnswer {
     }
 
     /// The hashes. `leaf` gives the hash of a block of the file by its number.
-    func hashes<Failure: Error>(
+    public func hashes<Failure: Error>(
         leaf: (Int) throws(Failure) -> SHA256Digest
     ) throws(Failure) -> [SHA256Digest] {
         let (base, index) = (Int(request.baseLayer), Int(request.index))
         let length = Int(request.length)
         var hashes: [SHA256Digest] = []
+        hashes.reserveCapacity(request.hashCount)
         for position in index..<index + length {
             hashes.append(try node(base, position, leaf: leaf))
         }
         // The layers that follow from the hashes themselves are left out.
         let known = length.trailingZeroBitCount
-        let top = min(base + Int(request.proofLayers), rootHeight - 1)
-        for layer in stride(from: base + known, through: top, by: 1) {
+        for layer in stride(from: base + known, through: base + Int(request.proofLayers), by: 1) {
             let sibling = (index >> (layer - base)) ^ 1
             hashes.append(try node(layer, sibling, leaf: leaf))
         }
