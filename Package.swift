@@ -80,7 +80,12 @@ let house: [Room] = [
             "Metainfo", "Tracker", "Hashing", "Units",
         ],
         packages: [NIOCore, NIOPosix, Logging]),
-    room("Simulator", uses: ["Kademlia", "Hashing", "Units"]),
+    room(
+        "Simulator",
+        uses: [
+            "Kademlia", "SwarmScheduler", "PeerWire", "Metainfo", "Bencode", "Hashing", "Units",
+        ],
+        packages: [NIOCore]),
 
     // Floor 7, doors.
     door(
@@ -97,7 +102,10 @@ let house: [Room] = [
 let suites: [Suite] = [
     Suite(
         name: "FuzzCorpus",
-        uses: ["Bencode", "Metainfo", "PeerWire", "Tracker", "Kademlia", "Hashing", "Units"],
+        uses: [
+            "Bencode", "Metainfo", "PeerWire", "SwarmScheduler", "Tracker", "Kademlia", "Hashing",
+            "Units",
+        ],
         packages: [NIOCore],
         library: .target(name: "FuzzEntries", path: "Tests/Fuzz/Entries")),
     Suite(name: "Interop", exclude: ["Support"]),

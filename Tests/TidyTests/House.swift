@@ -52,7 +52,12 @@ struct House {
                 "Metainfo", "Tracker", "Hashing", "Units", "NIOCore", "NIOPosix", "Logging",
             ]),
         "Simulator": Room(
-            floor: 5, imports: ["Kademlia", "Hashing", "Units"], isPure: true),
+            floor: 5,
+            imports: [
+                "Kademlia", "SwarmScheduler", "PeerWire", "Metainfo", "Bencode", "Hashing",
+                "Units", "NIOCore",
+            ],
+            isPure: true),
         "swarm": Room(
             floor: 7,
             imports: [
