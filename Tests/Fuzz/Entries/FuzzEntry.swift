@@ -10,6 +10,8 @@ public enum FuzzEntry: String, CaseIterable, Sendable {
     case pex
     case lsd
     case krpc
+    case metadata
+    case hashes
 
     /// Does what a client would do with `bytes`. A trap is a fault found; so is a property that
     /// does not hold, which is returned in words.
@@ -25,6 +27,8 @@ public enum FuzzEntry: String, CaseIterable, Sendable {
             case .pex: try PeerExchangeFuzz.run(bytes)
             case .lsd: try LocalAnnounceFuzz.run(bytes)
             case .krpc: try KRPCFuzz.run(bytes)
+            case .metadata: try MetadataFuzz.run(bytes)
+            case .hashes: try HashesFuzz.run(bytes)
             }
             return nil
         } catch {
