@@ -76,7 +76,8 @@ let house: [Room] = [
     room(
         "SwarmEngine",
         uses: [
-            "SwarmScheduler", "Transport", "Discovery", "Storage", "Chunker", "PeerWire",
+            "SwarmScheduler", "Transport", "Discovery", "Kademlia", "Storage", "Chunker",
+            "PeerWire",
             "Metainfo", "Tracker", "Hashing", "Units",
         ],
         packages: [NIOCore, NIOPosix, Logging]),

@@ -87,7 +87,8 @@ public actor DHTDriver {
         socket6 = sockets.first { !$0.localEndpoint.isIPv4 }
         var generator = SystemRandomNumberGenerator()
         var settings = DHTNode.Configuration(using: &generator)
-        if let saved {
+        // Only who keeps the table has its ids: two nodes with one id would not see each other.
+        if let saved, configuration.savesTable {
             settings.id = saved.id
             settings.id6 = saved.id6
         }

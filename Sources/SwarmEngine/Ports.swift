@@ -16,7 +16,7 @@ struct Ports {
         _ configuration: SessionConfiguration, _ network: PeerNetwork, _ reception: Reception,
         on loop: any EventLoop
     ) async throws(EngineError) -> Ports {
-        let needsSockets = configuration.usesTrackers
+        let needsSockets = configuration.usesTrackers || configuration.usesDHT
         var attempt = 1
         while true {
             let port = try await listen(configuration.port, network, reception)

@@ -16,6 +16,9 @@ final class Services: Sendable {
     let network: PeerNetwork
     let trackers: TrackerClient?
     let localDiscovery: LocalDiscovery?
+    let dht: DHTDriver?
+    /// What is near may be named by others.
+    let isLocal: Bool
     /// For what waits for the session store or looks at folders, before a torrent has its disk.
     let startup = DiskPool(writeLanes: 1, readLanes: 1, checkLanes: 1)
     private let disks = DiskPools()
@@ -25,6 +28,8 @@ final class Services: Sendable {
     /// Where peers are accepted.
     let port: UInt16
     private let sockets: [UDPSocket]
+    /// The table is this session's alone while it has this.
+    private let dhtLock: FileLock?
     private let chance = Mutex(SystemRandomNumberGenerator())
 
     init(
@@ -46,17 +51,45 @@ final class Services: Sendable {
         self.sockets = ports.sockets
         self.localDiscovery = await Self.openLocalDiscovery(
             configuration, directory, on: loops.next(), seed: .random(in: 0 ... .max))
-        guard configuration.usesTrackers else {
-            self.trackers = nil
-            return
-        }
+        self.isLocal = configuration.isLocal
+        let table = configuration.stateDirectory.flatMap { FileLock(path: $0 + "/dht.lock") }
+        self.dhtLock = table
+        self.trackers = await Self.trackers(configuration, sockets, loops)
+        self.dht = await Self.dht(configuration, sockets, savesTable: table != nil)
+    }
+
+    private static func trackers(
+        _ configuration: SessionConfiguration, _ sockets: [UDPSocket],
+        _ loops: MultiThreadedEventLoopGroup
+    ) async -> TrackerClient? {
+        guard configuration.usesTrackers else { return nil }
         var client = TrackerClient.Configuration()
         if let address = configuration.bindAddress {
             client.sourceIPv4 = address.contains(":") ? nil : address
             client.sourceIPv6 = address.contains(":") ? address : nil
         }
-        self.trackers = await TrackerClient(
+        return await TrackerClient(
             client, group: loops, sockets: sockets, logger: configuration.logger)
+    }
+
+    private static func dht(
+        _ session: SessionConfiguration, _ sockets: [UDPSocket], savesTable: Bool
+    ) async -> DHTDriver? {
+        guard session.usesDHT else { return nil }
+        var configuration = DHTDriver.Configuration()
+        if let places = session.dhtBootstrap { configuration.bootstrapNodes = places }
+        configuration.stateFile = session.stateDirectory.map {
+            DHTDriver.Configuration.stateFile(in: $0)
+        }
+        configuration.savesTable = savesTable
+        if session.isLocal { configuration.acceptsLocalAddresses = true }
+        return await DHTDriver.start(configuration, sockets: sockets, logger: session.logger)
+    }
+
+    /// Where our node of the DHT is for who is at `endpoint`; nil if it is not.
+    func dhtPort(towards endpoint: Endpoint) -> UInt16? {
+        guard dht != nil else { return nil }
+        return sockets.first { $0.localEndpoint.isIPv4 == endpoint.isIPv4 }?.localEndpoint.port
     }
 
     private static func openStore(_ folder: String?) throws(EngineError) -> SessionStore? {
@@ -86,6 +119,7 @@ final class Services: Sendable {
         await network.close()
         await localDiscovery?.shutdown()
         await trackers?.shutdown()
+        await dht?.shutdown()
         for socket in sockets { await socket.close() }
         await Self.stop(startup, disks)
     }

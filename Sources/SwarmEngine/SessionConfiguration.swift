@@ -1,3 +1,4 @@
+public import Discovery
 public import Logging
 public import Units
 
@@ -19,9 +20,14 @@ public struct SessionConfiguration: Sendable {
     /// Whether torrents are announced to the local network, and found there (BEP 14). Never
     /// private ones.
     public var usesLSD = true
-    /// The session is of a network that is near: a link may name peers in it, and nodes of the
-    /// DHT may be in it. Otherwise what strangers say must not make us knock on our neighbours.
-    public var isLocal = false
+    /// Whether to look for peers in the DHT, and be a node of it, at the same port over UDP.
+    public var usesDHT = true
+    /// The nodes of the DHT that are asked for the way in; nil is those that anybody may ask.
+    public var dhtBootstrap: [DHTPlace]?
+    /// Whether links, and nodes of the DHT, may name peers that are near; nil if the session is of
+    /// a network that is: bound to loopback, or with no way into the DHT but local addresses.
+    /// Otherwise what strangers say must not make us knock on our neighbours.
+    public var acceptsLocalAddresses: Bool?
     /// Where the session remembers its torrents; nil remembers nothing.
     public var stateDirectory: String?
     /// Event loops; a torrent lives on one of them.
@@ -31,5 +37,16 @@ public struct SessionConfiguration: Sendable {
 
     public init() {
         self.loopCount = Platform.coreCount
+    }
+
+    /// Whether the session is of a network that is near.
+    public var isLocal: Bool {
+        if let acceptsLocalAddresses { return acceptsLocalAddresses }
+        let bound = bindAddress.flatMap { Endpoint(addressText: $0, port: 0) }
+        if bound?.isLoopback == true { return true }
+        guard let dhtBootstrap, !dhtBootstrap.isEmpty else { return false }
+        return dhtBootstrap.allSatisfy {
+            Endpoint(addressText: $0.host, port: $0.port)?.isLocal == true
+        }
     }
 }

@@ -54,11 +54,14 @@ extension Torrent {
     private func downloadFinished() {
         state = .seeding
         if let trackers { Task { await trackers.completed() } }
+        tellDHT()
     }
 
     /// The torrent stops here, and says why.
     func fail(_ error: EngineError) {
         state = .failed(error)
+        leaveNeighbours()
+        leaveDHT()
         log.error("torrent failed", metadata: ["error": "\(error)"])
         eventSink.yield(.failed(error))
     }

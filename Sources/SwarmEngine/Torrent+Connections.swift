@@ -38,6 +38,7 @@ extension Torrent: PeerConduitOwner {
             supportsExtensions: handshake.supportsExtensions,
             supportsV2: conduit.supportsV2)
         run(.connected(connection, connectionID: conduit.id))
+        tellPort(to: conduit, handshake)
         conduit.flush()
         conduit.resume()
     }
@@ -52,7 +53,7 @@ extension Torrent: PeerConduitOwner {
     func ourHandshake(naming infoHash: SHA1Digest) -> Handshake {
         Handshake(
             infoHash: infoHash, peerID: ourID, supportsExtensions: true, supportsFast: true,
-            supportsDHT: false, supportsV2: fullInfoHash.v2 != nil)
+            supportsDHT: showsDHT, supportsV2: fullInfoHash.v2 != nil)
     }
 
     /// All that the torrent is known by.
@@ -65,7 +66,10 @@ extension Torrent: PeerConduitOwner {
 
     private func received(_ messages: [PeerMessage], from conduit: PeerConduit) {
         guard let key = conduit.key else { return }
-        for message in messages { handle(.message(key, message)) }
+        for message in messages {
+            if case .port(let port) = message { heardPort(port, from: conduit) }
+            handle(.message(key, message))
+        }
         run(.turnEnded(key))
     }
 

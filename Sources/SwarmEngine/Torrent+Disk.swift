@@ -107,7 +107,6 @@ extension Torrent {
         eventSink.yield(.resumed(bytesDone: done, rehashedBytes: rehashedBytes))
         if wasSeeking {
             tellPieceCount(metainfo.layout.pieceCount)
-            seekNeighbours()
         } else {
             seekPeers()
         }

@@ -1,3 +1,5 @@
+import Discovery
+import Hashing
 import Logging
 import Metainfo
 import NIOCore
@@ -37,6 +39,7 @@ extension Torrent {
         guard found.isPrivate else { return }
         log.info("the torrent is private")
         leaveNeighbours()
+        leaveDHT()
     }
 
     /// The seeker has everything that a `.torrent` holds.
@@ -48,15 +51,28 @@ extension Torrent {
     private func open(learning metainfo: Metainfo) {
         guard learn(metainfo) else { return failedToOpen(.duplicate(name: metainfo.name)) }
         eventSink.yield(.metadata(metainfo))
+        if seeker != nil { followNames(of: metainfo) }
         state = .checking(done: 0, total: 0)
         isOpening = services.startup.run(.sync) { self.open(metainfo) }
         if !isOpening { failedToOpen(.stopped) }
+    }
+
+    /// The torrent may have a second name by which others look for it, or none to be looked for by.
+    private func followNames(of metainfo: Metainfo) {
+        seekNeighbours()
+        joinDHT()
+        guard Set(metainfo.infoHash.wireForms) != Set(infoHash.wireForms) else { return }
+        if let trackers { Task { await trackers.stop() } }
+        startTrackers()
     }
 
     /// What was wanted is in the session store.
     func endWithMetadata() {
         isOpening = false
         guard !isStopping else { return finishStopping() }
+        leaveNeighbours()
+        leaveDHT()
+        if let trackers { Task { await trackers.stop() } }
         closeConnections()
         eventSink.yield(.completed)
     }
@@ -72,24 +88,5 @@ extension Torrent {
         for conduit in conduits { conduit?.setPieceCount(count) }
         for conduit in arrivals.values { conduit.setPieceCount(count) }
         run(.tick)
-    }
-}
-
-// MARK: - Finding peers
-
-extension Torrent {
-    /// Looks for peers in every way that there is.
-    func seekPeers() {
-        startTrackers()
-        seekNeighbours()
-        run(.peersFound(request.peers + linkedPeers, .explicit))
-    }
-
-    /// Peers that the link names. A link may come from anywhere, and must not make us knock on
-    /// what is near us.
-    private var linkedPeers: [Endpoint] {
-        guard let link else { return [] }
-        let peers = services.configuration.isLocal ? link.peers : link.publicPeers
-        return peers.compactMap(\.endpoint)
     }
 }

@@ -46,6 +46,8 @@ public actor Torrent {
     /// Where the torrent was known from before its metadata was.
     var link: MagnetLink?
     var trackers: TrackerDriver?
+    /// The names by which the torrent is looked for in the DHT, and what it is known by there.
+    var dhtNames: [SHA1Digest: Task<DHTDriver.TorrentID, Never>] = [:]
     var state = TorrentStatus.State.checking(done: 0, total: 0)
     var startedComplete = false
     var lastTransfer: LastTransfer
@@ -190,11 +192,13 @@ public actor Torrent {
         timer?.cancel()
         if let machine { lastTransfer = LastTransfer(machine) }
         machine = nil
+        let leaving = leaveDHT()
         closeConnections()
         opening?.cancel()
         let trackers = trackers
         Task {
             await trackers?.stop()
+            await leaving?.value
             if !isOpening { closeStorage() }
         }
     }

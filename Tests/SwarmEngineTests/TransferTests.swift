@@ -13,6 +13,8 @@ import Units
         var configuration = SessionConfiguration()
         configuration.bindAddress = "127.0.0.1"
         configuration.usesTrackers = false
+        configuration.usesDHT = false
+        configuration.usesLSD = false
         configuration.stateDirectory = try state.map { try scratch.folder($0) }
         return try await Session(configuration)
     }
@@ -95,6 +97,8 @@ import Units
         var configuration = SessionConfiguration()
         configuration.bindAddress = "127.0.0.1"
         configuration.usesTrackers = false
+        configuration.usesDHT = false
+        configuration.usesLSD = false
         configuration.uploadLimit = ByteRate(bytesPerSecond: 400_000)
         let seeding = try await Session(configuration)
         let fetching = try await Self.session(scratch)

@@ -48,8 +48,9 @@ struct House {
         "SwarmEngine": Room(
             floor: 5,
             imports: [
-                "SwarmScheduler", "Transport", "Discovery", "Storage", "Chunker", "PeerWire",
-                "Metainfo", "Tracker", "Hashing", "Units", "NIOCore", "NIOPosix", "Logging",
+                "SwarmScheduler", "Transport", "Discovery", "Kademlia", "Storage", "Chunker",
+                "PeerWire", "Metainfo", "Tracker", "Hashing", "Units", "NIOCore", "NIOPosix",
+                "Logging",
             ]),
         "Simulator": Room(
             floor: 5,

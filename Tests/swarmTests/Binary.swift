@@ -32,8 +32,8 @@ struct Binary {
         process.currentDirectoryURL = folder.url
         process.environment = [
             "PATH": "/usr/bin:/bin", "HOME": folder.path("home"), "LANG": "C.UTF-8",
-            // Other tests have the same content, and are in the neighbourhood.
-            "SWARM_NO_LSD": "1",
+            // No test speaks to the world.
+            "SWARM_NO_DHT": "1", "SWARM_NO_LSD": "1",
         ].merging(environment) { $1 }
         return process
     }

@@ -94,7 +94,7 @@ struct Fetch: AsyncParsableCommand {
             try ManifestFiles.write(metainfo, to: saveTorrent, .sameTorrent)
         }
         let run = TorrentRun(
-            .fetch, try await configuration(console), requests,
+            .fetch, try configuration(console), requests,
             policy: .init(
                 seeds: seed ?? goals.isGiven, goal: goals.goal, stallTimeout: stallTimeout),
             extras: .init(
@@ -103,8 +103,8 @@ struct Fetch: AsyncParsableCommand {
         try EarlyEnd.check(try await run.run())
     }
 
-    private func configuration(_ console: Console) async throws(Failure) -> SessionConfiguration {
-        try await network.sessionConfiguration(
+    private func configuration(_ console: Console) throws(Failure) -> SessionConfiguration {
+        try network.sessionConfiguration(
             console, environment: ProcessInfo.processInfo.environment)
     }
 
@@ -118,6 +118,7 @@ struct Fetch: AsyncParsableCommand {
             request = TorrentRequest(metainfo: metainfo, directory: output, mode: .fetch)
             request.selectedFiles = try chooser.choice(of: metainfo, named: word)
         case .magnet(let link):
+            warnOfPeersNearby(link, console)
             request = TorrentRequest(magnet: link, directory: output)
             // What is wrong with it is said when it is known which files there are.
             request.chooseFiles = { [chooser] metainfo throws(EngineError) in
@@ -136,6 +137,18 @@ struct Fetch: AsyncParsableCommand {
         return request
     }
 
+    /// A link is not believed about peers that are near; the user is.
+    private func warnOfPeersNearby(_ link: MagnetLink, _ console: Console) {
+        let near = Set(link.peers).subtracting(link.publicPeers)
+        guard !near.isEmpty, !network.isLocal else { return }
+        for peer in near {
+            let place = HostPort(host: peer.host, port: peer.port)
+            console.warn(
+                "the link's peer \(place) is at a local address, and is not dialled; "
+                    + "name it with --peer \(place) if you know it")
+        }
+    }
+
     /// What a link names is asked of peers first.
     private func showFiles(of requests: [TorrentRequest], _ console: Console) async throws {
         var asked: [TorrentRequest] = []
@@ -148,7 +161,7 @@ struct Fetch: AsyncParsableCommand {
         var answers: [Metainfo] = []
         if !asked.isEmpty {
             let run = TorrentRun(
-                .fetch, try await configuration(console), asked,
+                .fetch, try configuration(console), asked,
                 policy: .init(seeds: false, stallTimeout: stallTimeout),
                 extras: .init(savedTorrent: saveTorrent, tellsEvents: false), console: console)
             try EarlyEnd.check(try await run.run())

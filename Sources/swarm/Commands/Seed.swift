@@ -53,8 +53,7 @@ struct Seed: AsyncParsableCommand {
         let console = common.configuredConsole()
         let environment = ProcessInfo.processInfo.environment
         let peers = try await resolve(network.peer)
-        let configuration = try await network.sessionConfiguration(
-            console, environment: environment)
+        let configuration = try network.sessionConfiguration(console, environment: environment)
         var requests: [TorrentRequest] = []
         for path in path {
             var request = try await request(path, console)
@@ -74,6 +73,7 @@ struct Seed: AsyncParsableCommand {
             let folder: String
             if let data { folder = data } else { folder = try contentFolder(of: path) }
             if !common.json { try console.print(terminalSafe(metainfo.magnetLink.text)) }
+            sayHowToFetch(metainfo, console)
             return TorrentRequest(metainfo: metainfo, directory: folder, mode: .seed)
         }
         let maker = ManifestMaker(
@@ -88,10 +88,21 @@ struct Seed: AsyncParsableCommand {
                 StyledLine(terminalSafe(made.metainfo.magnetLink.text)),
             ])
         }
+        sayHowToFetch(made.metainfo, console)
         var request = TorrentRequest(
             metainfo: made.metainfo, directory: made.folder, mode: .seed)
         request.contentIsFresh = true
         return request
+    }
+}
+
+extension Seed {
+    /// The link alone is enough where the DHT or a tracker leads to us.
+    private func sayHowToFetch(_ metainfo: Metainfo, _ console: Console) {
+        let isInDHT = !network.noDHT && !metainfo.isPrivate
+        let isTracked = !network.noTrackers && !metainfo.announceTiers.isEmpty
+        guard isInDHT || isTracked, !common.json else { return }
+        console.remark("fetch it anywhere with: swarm fetch '\(metainfo.magnetLink.text)'")
     }
 }
 

@@ -38,17 +38,25 @@ struct NetworkOptions: ParsableArguments {
 
     @Flag(
         name: .customLong("no-dht"),
-        help: "Do not look for peers in the DHT. This version has none.")
+        help: "Do not look for peers in the DHT, and be no node of it.")
     var noDHT = false
+
+    @Option(
+        help: ArgumentHelp(
+            "A node of the DHT to ask for the way in, instead of those that anybody may ask; "
+                + "repeatable. If all are local addresses, links and nodes may name local peers.",
+            valueName: "host:port"),
+        transform: HostPort.init(_:))
+    var dhtBootstrap: [HostPort] = []
 
     @Flag(
         name: .customLong("no-lsd"),
-        help: "Do not look for peers in the local network.")
+        help: "Do not look for peers on the local network.")
     var noLSD = false
 
     @Flag(
         name: .customLong("no-pex"),
-        help: "Do not exchange peers with peers.")
+        help: "Do not tell peers of peers, or heed what they tell.")
     var noPEX = false
 
     @Flag(name: .customLong("no-utp"), help: "Use TCP only. This version has no other.")

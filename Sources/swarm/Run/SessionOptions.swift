@@ -1,24 +1,42 @@
+import Discovery
 import Logging
 import SwarmEngine
 import Units
 
 extension NetworkOptions {
+    /// Whether the session is of a network that is near, as these options say.
+    var isLocal: Bool {
+        var configuration = SessionConfiguration()
+        apply(to: &configuration)
+        return configuration.isLocal
+    }
+
     /// The session that these options ask for.
     func sessionConfiguration(
         _ console: Console, environment: [String: String]
-    ) async throws(Failure) -> SessionConfiguration {
+    ) throws(Failure) -> SessionConfiguration {
         var configuration = SessionConfiguration()
+        apply(to: &configuration)
+        configuration.stateDirectory = try stateDirectory(environment: environment)
+        configuration.logger = console.logger
+        return configuration
+    }
+
+    private func apply(to configuration: inout SessionConfiguration) {
         configuration.port = port
         configuration.bindAddress = bind
         configuration.maxPeers = maxPeers
         configuration.uploadLimit = upLimit.rate
         configuration.downloadLimit = downLimit.rate
         configuration.usesTrackers = !noTrackers
-        configuration.usesPEX = !noPEX
+        configuration.usesDHT = !noDHT
+        if !dhtBootstrap.isEmpty {
+            configuration.dhtBootstrap = dhtBootstrap.map {
+                DHTPlace(host: $0.host, port: $0.port)
+            }
+        }
         configuration.usesLSD = !noLSD
-        configuration.stateDirectory = try stateDirectory(environment: environment)
-        configuration.logger = console.logger
-        return configuration
+        configuration.usesPEX = !noPEX
     }
 }
 
