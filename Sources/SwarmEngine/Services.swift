@@ -120,6 +120,7 @@ final class Services: Sendable {
         await localDiscovery?.shutdown()
         await trackers?.shutdown()
         await dht?.shutdown()
+        dhtLock?.giveUp()
         for socket in sockets { await socket.close() }
         await Self.stop(startup, disks)
     }
