@@ -60,7 +60,6 @@ import Units
         let fetching = try await TransferTests.session(scratch)
         let torrent = try await fetching.add(
             try request(MagnetLink(infoHash: manifest.infoHash), from: seeding))
-        #expect(torrent.metainfo == nil)
         let story = try await story(of: torrent)
         #expect(story == ["asks", "learns content", "begins", "completes"])
         #expect(torrent.metainfo?.infoBytes == manifest.infoBytes)
