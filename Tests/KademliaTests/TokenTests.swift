@@ -26,7 +26,18 @@ import Units
         #expect(!isAccepted(token, from: Making.asker6, at: now))
         let neighbour = Endpoint(ipv4: 0xCB00_7106, port: 6881)
         #expect(!isAccepted(token, from: neighbour, at: now))
-        #expect(!isAccepted(token, target: Making.id, at: now))
+        for position in 0..<20 {
+            var bytes = target.bytes
+            bytes[position] ^= 1
+            #expect(!isAccepted(token, target: NodeID(bytes: bytes), at: now), "\(position)")
+        }
+        let token6 = mint.token(for: Making.asker6, target: target, now: now)
+        #expect(isAccepted(token6, from: Making.asker6, at: now))
+        for (high, low) in [(1, 0), (0, 1)] as [(UInt64, UInt64)] {
+            let other = Endpoint(
+                ipv6High: Making.asker6.high ^ high, low: Making.asker6.low ^ low, port: 1)
+            #expect(!isAccepted(token6, from: other, at: now))
+        }
         #expect(!isAccepted(token, at: now, by: TokenMint(secret: (1, 3))))
         #expect(!isAccepted(token, at: now, by: TokenMint(secret: (2, 2))))
     }
