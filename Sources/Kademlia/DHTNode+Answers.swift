@@ -86,6 +86,7 @@ extension DHTNode {
         if let asked = transaction.contact {
             // Where nobody answers at all, it is our own network that fails.
             let counts = lastAnswerAt >= transaction.sentAt
+            joining.doubtsNetwork = !counts
             withTable(asked.endpoint.family) { $0.failed(asked, counts: counts) }
         }
         switch transaction.purpose {

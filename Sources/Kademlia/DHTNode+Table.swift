@@ -16,6 +16,8 @@ struct Joining: Sendable {
     /// Buckets that are still to be filled after that, the farthest first.
     var refreshes4 = 0
     var refreshes6 = 0
+    /// Whether a query was not answered while nobody else answered either.
+    var doubtsNetwork = false
     /// When our neighbours are looked for again, and how often they were.
     var neighboursAt: Instant?
     var searches = 0
@@ -286,6 +288,11 @@ extension DHTNode {
             let shared = id(family).commonPrefixLength(with: contact.id)
             let target = id(family).random(sharing: shared, using: &generator)
             withTable(family) { $0.tried(contact) }
+            if joining.doubtsNetwork, let other = table(family).freshest, other != contact {
+                // If this one answers, it is not our network that fails.
+                _ = send(
+                    .ping, to: other.endpoint, id: other.id, for: .check, now: now, into: &output)
+            }
             _ = send(
                 .findNode(target), to: contact.endpoint, id: contact.id, for: .check, now: now,
                 into: &output)

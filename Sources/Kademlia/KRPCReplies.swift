@@ -175,7 +175,7 @@ extension DatagramBuffer {
         _ nodes: [NodeContact], _ nodes6: [NodeContact], _ families: AddressFamilies,
         reserving reserved: Int
     ) {
-        let isBoth = families == [.ipv4, .ipv6]
+        let isBoth = families.contains(.ipv4) && families.contains(.ipv6)
         if families.contains(.ipv4) {
             put("5:nodes")
             let kept = isBoth ? reserved + 12 : reserved

@@ -22,7 +22,7 @@ extension Limits {
     /// Queries in a row without answer after which a node is given up in any case.
     static let failuresMax = 5
     /// The most that one search of the table finds.
-    static let closestMax = 64
+    static let closestMax = 16
 
     // MARK: Lookups
 

@@ -24,8 +24,10 @@ public struct RoutingTable: Sendable {
     private let rootCapacity: Int
     var acceptsLocalAddresses: Bool
 
-    /// Ordered by bucket; within a bucket by nothing.
+    /// Ordered by bucket; within a bucket by id.
     private(set) var entries: [Entry] = []
+    /// The first 64 bits of the id of each entry.
+    private var prefixes: [UInt64] = []
     /// Where each bucket begins, and after the last one where it ends.
     private var starts: [UInt16] = [0]
     /// Nodes that answered while their bucket was full, the newest last.
@@ -88,7 +90,8 @@ public struct RoutingTable: Sendable {
             return .kept
         }
         let old = entries[place].contact
-        entries[place] = entry
+        remove(at: place)
+        insert(entry, in: bucket)
         return .replaced(old)
     }
 
@@ -148,6 +151,7 @@ public struct RoutingTable: Sendable {
         let all = entries + spares
         self.id = id
         entries = []
+        prefixes = []
         spares = []
         starts = [0]
         for entry in all {
@@ -175,6 +179,11 @@ public struct RoutingTable: Sendable {
             best = entry
         }
         return best?.contact
+    }
+
+    /// The good node that was heard of last.
+    public var freshest: NodeContact? {
+        entries.filter(\.isGood).max { $0.heardAt < $1.heardAt }?.contact
     }
 
     public func contains(_ contact: NodeContact) -> Bool {
@@ -243,7 +252,13 @@ public struct RoutingTable: Sendable {
         guard !entries.isEmpty, needed > 0 else { return }
         var nearest = Nearest(target: target, count: needed)
         entries.withUnsafeBufferPointer { entries in
-            search(from: target, among: entries, for: purpose, into: &nearest)
+            prefixes.withUnsafeBufferPointer { prefixes in
+                forEachBucket(from: target) { bucket in
+                    nearest.add(
+                        range(of: bucket), sharing: bucket + 1, prefixes, entries, purpose)
+                    return !nearest.isFull
+                }
+            }
             for index in 0..<nearest.count {
                 buffer.append(entries[Int(nearest.places[index])].contact)
             }
@@ -255,30 +270,23 @@ public struct RoutingTable: Sendable {
     /// nodes of bucket d are nearest. Those of deeper buckets follow, where a bucket comes before
     /// all that are deeper if its bit of x is set, and after them if it is not; then come the
     /// buckets d−1 to 0. No two buckets overlap in their distances from the target.
-    private func search(
-        from target: NodeID, among entries: UnsafeBufferPointer<Entry>, for purpose: Purpose,
-        into nearest: inout Nearest
-    ) {
+    @inline(__always)
+    private func forEachBucket(from target: NodeID, _ goesOn: (Int) -> Bool) {
         let shared = min(id.commonPrefixLength(with: target), Limits.bucketsMax - 1)
         let last = bucketCount - 1
-        if shared <= last { nearest.add(range(of: shared), of: entries, purpose) }
-        if shared < last {
-            for bucket in (shared + 1)...last where !nearest.isFull {
-                if id.bit(bucket) != target.bit(bucket) {
-                    nearest.add(range(of: bucket), of: entries, purpose)
-                }
-            }
-            for bucket in ((shared + 1)...last).reversed() where !nearest.isFull {
-                if id.bit(bucket) == target.bit(bucket) {
-                    nearest.add(range(of: bucket), of: entries, purpose)
-                }
-            }
+        if shared <= last, !goesOn(shared) { return }
+        var bucket = shared + 1
+        while bucket <= last {
+            if id.bit(bucket) != target.bit(bucket), !goesOn(bucket) { return }
+            bucket += 1
         }
-        var bucket = min(shared, bucketCount) - 1
-        while bucket >= 0, !nearest.isFull {
-            nearest.add(range(of: bucket), of: entries, purpose)
+        bucket = last
+        while bucket > shared {
+            if id.bit(bucket) == target.bit(bucket), !goesOn(bucket) { return }
             bucket -= 1
         }
+        bucket = min(shared, bucketCount) - 1
+        while bucket >= 0, goesOn(bucket) { bucket -= 1 }
     }
 
     // MARK: Places
@@ -295,9 +303,17 @@ public struct RoutingTable: Sendable {
     }
 
     private func place(of contact: NodeContact, in bucket: Int) -> Int? {
-        range(of: bucket).first {
-            entries[$0].contact.id == contact.id && entries[$0].contact.endpoint == contact.endpoint
+        let range = range(of: bucket)
+        var place = range.lowerBound
+        while place < range.upperBound {
+            if prefixes[place] == contact.id.high, entries[place].id == contact.id,
+                entries[place].endpoint == contact.endpoint
+            {
+                return place
+            }
+            place += 1
         }
+        return nil
     }
 
     private func accepts(_ contact: NodeContact) -> Bool {
@@ -332,18 +348,23 @@ public struct RoutingTable: Sendable {
     }
 
     private mutating func insert(_ entry: Entry, in bucket: Int) {
-        while bucketCount <= bucket { starts.append(UInt16(entries.count)) }
+        while bucketCount <= bucket { starts.append(UInt16(clamping: entries.count)) }
         if entries.count == entries.capacity {
             // Doubling would waste what a million idle nodes in one process do not have.
             entries.reserveCapacity(entries.count + Limits.tableGrowth)
+            prefixes.reserveCapacity(entries.count + Limits.tableGrowth)
         }
-        entries.insert(entry, at: Int(starts[bucket + 1]))
+        let range = range(of: bucket)
+        let place = range.first { entry.id < entries[$0].id } ?? range.upperBound
+        prefixes.insert(entry.id.high, at: place)
+        entries.insert(entry, at: place)
         for later in (bucket + 1)..<starts.count { starts[later] += 1 }
     }
 
     private mutating func remove(at place: Int) {
         let bucket = bucket(of: entries[place].contact.id)
         entries.remove(at: place)
+        prefixes.remove(at: place)
         for later in (bucket + 1)..<starts.count { starts[later] -= 1 }
         while starts.count > 1, starts[starts.count - 2] == starts[starts.count - 1] {
             starts.removeLast()

@@ -44,7 +44,14 @@ extension RoutingTable {
             get { traits & Self.tried != 0 }
             set { traits = newValue ? traits | Self.tried : traits & ~Self.tried }
         }
-        var isGood: Bool { failures == 0 && !isRestored }
+        var isGood: Bool { failures == 0 && traits & Self.restored == 0 }
+
+        func isUsable(for purpose: Purpose) -> Bool {
+            switch purpose {
+            case .reply: isGood
+            case .ourLookup: failures < Limits.failuresBeforeReplacement
+            }
+        }
 
         mutating func answered(roundTrip: Interval?, now: Instant) {
             heardAt = Self.seconds(now)
@@ -87,8 +94,8 @@ extension RoutingTable {
         let wanted: Int
         private(set) var count = 0
         /// The distance's upper 64 bits, which decide but for ties.
-        private var keys = InlineArray<64, UInt64>(repeating: 0)
-        private(set) var places = InlineArray<64, UInt16>(repeating: 0)
+        private var keys = InlineArray<16, UInt64>(repeating: 0)
+        private(set) var places = InlineArray<16, UInt16>(repeating: 0)
 
         init(target: NodeID, count: Int) {
             self.target = target
@@ -97,19 +104,35 @@ extension RoutingTable {
 
         var isFull: Bool { count == wanted }
 
-        /// Considers the entries of one bucket. They are all farther than those that were added
-        /// before, so what is there already keeps its place.
+        /// Considers entries that lie in the order of their ids and share their first `bits` bits:
+        /// of many first the half where the target is, as all of the other are farther. They are
+        /// all farther than those that were added before, so what is there keeps its place.
         mutating func add(
-            _ range: Range<Int>, of entries: UnsafeBufferPointer<Entry>, _ purpose: Purpose
+            _ range: Range<Int>, sharing bits: Int, _ prefixes: UnsafeBufferPointer<UInt64>,
+            _ entries: UnsafeBufferPointer<Entry>, _ purpose: Purpose
         ) {
-            let floor = count
-            for place in range {
-                let usable =
-                    purpose == .reply
-                    ? entries[place].isGood
-                    : entries[place].failures <= Limits.failuresBeforeReplacement - 1
-                guard usable else { continue }
-                let key = entries[place].id.high ^ target.high
+            guard range.count > Limits.bucketSize, bits < 64 else {
+                return consider(range, above: count, prefixes, entries, purpose)
+            }
+            let mask: UInt64 = 1 << UInt64(63 - bits)
+            var (low, high) = (range.lowerBound, range.upperBound)
+            while low < high {
+                let middle = (low + high) / 2
+                if prefixes[middle] & mask == 0 { low = middle + 1 } else { high = middle }
+            }
+            let (zeros, ones) = (range.lowerBound..<low, low..<range.upperBound)
+            let isZero = target.high & mask == 0
+            add(isZero ? zeros : ones, sharing: bits + 1, prefixes, entries, purpose)
+            guard !isFull else { return }
+            add(isZero ? ones : zeros, sharing: bits + 1, prefixes, entries, purpose)
+        }
+
+        private mutating func consider(
+            _ range: Range<Int>, above floor: Int, _ prefixes: UnsafeBufferPointer<UInt64>,
+            _ entries: UnsafeBufferPointer<Entry>, _ purpose: Purpose
+        ) {
+            for place in range where entries[place].isUsable(for: purpose) {
+                let key = prefixes[place] ^ target.high
                 if isFull {
                     guard count > floor, !isFarther(key, place, than: count - 1, entries) else {
                         continue
@@ -117,17 +140,25 @@ extension RoutingTable {
                 } else {
                     count += 1
                 }
-                var hole = count - 1
-                while hole > floor, !isFarther(key, place, than: hole - 1, entries) {
-                    keys[hole] = keys[hole - 1]
-                    places[hole] = places[hole - 1]
-                    hole -= 1
-                }
-                keys[hole] = key
-                places[hole] = UInt16(truncatingIfNeeded: place)
+                insert(key, place, above: floor, entries)
             }
         }
 
+        @inline(__always)
+        private mutating func insert(
+            _ key: UInt64, _ place: Int, above floor: Int, _ entries: UnsafeBufferPointer<Entry>
+        ) {
+            var hole = count - 1
+            while hole > floor, !isFarther(key, place, than: hole - 1, entries) {
+                keys[hole] = keys[hole - 1]
+                places[hole] = places[hole - 1]
+                hole -= 1
+            }
+            keys[hole] = key
+            places[hole] = UInt16(truncatingIfNeeded: place)
+        }
+
+        @inline(__always)
         private func isFarther(
             _ key: UInt64, _ place: Int, than other: Int, _ entries: UnsafeBufferPointer<Entry>
         ) -> Bool {

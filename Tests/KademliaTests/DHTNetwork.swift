@@ -166,3 +166,13 @@ struct DHTNetwork {
         return found
     }
 }
+
+extension DHTNetwork {
+    func items(of work: WorkID?, at endpoint: Endpoint) -> [DHTItem] {
+        told.compactMap { told in
+            guard told.node == endpoint, case .item(let id, let item) = told.event, id == work
+            else { return nil }
+            return item
+        }
+    }
+}
