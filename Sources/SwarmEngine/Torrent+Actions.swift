@@ -57,11 +57,15 @@ extension Torrent {
         tellDHT()
     }
 
-    /// The torrent stops here, and says why.
+    /// The torrent stops here, and says why. Nobody is led to it any more.
     func fail(_ error: EngineError) {
         state = .failed(error)
         leaveNeighbours()
         leaveDHT()
+        if let trackers {
+            self.trackers = nil
+            Task { await trackers.stop() }
+        }
         log.error("torrent failed", metadata: ["error": "\(error)"])
         eventSink.yield(.failed(error))
     }

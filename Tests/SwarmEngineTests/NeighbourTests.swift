@@ -45,6 +45,17 @@ import Units
         await session.shutdown()
     }
 
+    @Test func aTorrentThatFailsIsNotAnnouncedAnyMore() async throws {
+        let scratch = try Scratch()
+        try scratch.write("content", bytes: 100_000, seed: 2)
+        let manifest = try scratch.manifest(of: "content", .v1)
+        let session = try await Self.session()
+        let torrent = try await Self.seed(manifest, of: scratch, in: session)
+        await torrent.fail(.stopped)
+        #expect(await Self.announced(session) == [])
+        await session.shutdown()
+    }
+
     @Test func aPrivateTorrentIsNotAnnounced() async throws {
         let scratch = try Scratch()
         try scratch.write("content", bytes: 100_000, seed: 1)
