@@ -39,8 +39,7 @@ public struct Lookup: Sendable {
     /// Queries by each way.
     private var queriesOnPath = InlineArray<8, UInt8>(repeating: 0)
     private var nextPath: UInt8 = 0
-    /// How far the answers reach, and questions for what is beyond that.
-    var covers: [Cover] = []
+    /// Questions for those at the edge of the nearest.
     var sweeps: [Sweep] = []
     /// The last moment that it was told of.
     private var seenAt: Instant

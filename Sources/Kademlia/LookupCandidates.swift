@@ -40,8 +40,9 @@ extension Lookup {
 
         /// From here on another may be asked in its place.
         var slowAt: Instant { askedAt + patience }
-        /// From here on the search no longer waits for it.
-        var lateAt: Instant { askedAt + patience + patience / 2 + .milliseconds(20) }
+        /// From here on the search no longer waits for it. Fewer than one in a hundred of those
+        /// that live take so long.
+        var lateAt: Instant { askedAt + patience * 2 + patience / 4 }
     }
 
     func standing(of place: Int) -> Standing {
@@ -109,11 +110,7 @@ extension Lookup {
                     depth: parent.depth.addingSaturating(1), paths: parent.paths, namedBy: bit,
                     roundTrip: nil))
         }
-        if isTooDense(count: count, farthest: farthest) {
-            doubted |= bit
-        } else {
-            cover(place, by: parent.contact, count: count, farthest: farthest)
-        }
+        if isTooDense(count: count, farthest: farthest) { doubted |= bit }
     }
 
     /// Whether so many nodes so near to one place cannot be: among n nodes there are on average n·f

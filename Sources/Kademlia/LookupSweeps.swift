@@ -1,25 +1,13 @@
 public import Units
 
 /// An answer names the eight nodes nearest to the target that somebody knows, and no ninth. Where
-/// some of the eight are dead, the eighth that lives is perhaps named by nobody. So it is written
-/// down how far each answer reaches, and for what lies nearer than the eighth that lives, and is
-/// beyond the reach of at least two answers, those that are near are asked: as `find_node` for the
-/// place where the gap begins. Where nobody is dead there is no gap.
+/// some of the eight are dead, the eighth that lives is perhaps named by nobody, though everyone
+/// around it knows it. Such nodes are at the edge: they share with the target as many bits as the
+/// eighth nearest does, or one more. Within the part of the space that shares so many and no more,
+/// whoever is near to the target with the next bit flipped is near to the target itself. So those
+/// who live there are asked, by `find_node`, for the nodes near to that.
 extension Lookup {
-    /// What an answer tells all of: what is no farther than `reach` from the place that was asked
-    /// for, which is given by its distance from the target. Both are the distance's first 64 bits.
-    struct Cover: Sendable {
-        let place: UInt64
-        let reach: UInt64
-
-        /// Whether the answer reaches over all whose distance begins with `bits` bits of `prefix`.
-        func holds(_ prefix: UInt64, bits: Int) -> Bool {
-            let shift = UInt64(64 - bits)
-            return (prefix ^ place) >> shift < reach >> shift || reach == .max
-        }
-    }
-
-    /// A question for a gap.
+    /// A question for those at the edge.
     struct Sweep: Sendable {
         let contact: NodeContact
         let place: NodeID
@@ -27,7 +15,7 @@ extension Lookup {
         let patience: Interval
         var isOver = false
 
-        var lateAt: Instant { askedAt + patience + patience / 2 }
+        var lateAt: Instant { askedAt + patience * 2 + patience / 4 }
     }
 
     /// Whom to ask for the nodes near to which other target, if that is worth it now.
@@ -35,18 +23,22 @@ extension Lookup {
         now: Instant, patience: Interval
     ) -> (contact: NodeContact, target: NodeID)? {
         guard queryCount < Limits.lookupQueriesMax, sweeps.count < Limits.sweepsMax, now < endsAt,
-            answerCount > 0, sweeps.count(where: { !$0.isOver && now < $0.lateAt }) < 2,
-            Standing.allCases.contains(where: { isClosing($0) }), let gap = firstGap(now: now)
+            answerCount > 0, isEdgeKnown(now: now)
         else { return nil }
-        let place = NodeID(
-            high: target.high ^ gap, middle: target.middle, low: target.low)
-        let asked = sweeps.filter { $0.place == place || !$0.isOver && now < $0.lateAt }
-        guard asked.count(where: { $0.place == place }) < Limits.sweepsOfPlaceMax,
-            let contact = nearestAnswered(to: place, except: asked.map(\.contact))
-        else { return nil }
-        sweeps.append(Sweep(contact: contact, place: place, askedAt: now, patience: patience))
-        queryCount += 1
-        return (contact, place)
+        let edge = edge(now: now)
+        // Who lives behind the edge is known better.
+        for (bit, wanted) in [(edge, 2), (edge + 1, 1)] where bit < 64 {
+            let place = NodeID(
+                high: target.high ^ 1 << UInt64(63 - bit), middle: target.middle, low: target.low)
+            let asked = sweeps.filter { $0.place == place || !$0.isOver && now < $0.lateAt }
+            guard asked.count(where: { $0.place == place }) < wanted,
+                let contact = nearestAnswered(to: place, except: asked.map(\.contact))
+            else { continue }
+            sweeps.append(Sweep(contact: contact, place: place, askedAt: now, patience: patience))
+            queryCount += 1
+            return (contact, place)
+        }
+        return nil
     }
 
     /// Takes in the answer to such a question.
@@ -75,58 +67,26 @@ extension Lookup {
         sweeps.contains { !$0.isOver && now < $0.lateAt }
     }
 
-    /// Writes down how far an answer reaches that named `count` nodes, the farthest of them at
-    /// `farthest` from the place that was asked for. Only who lives there knows all who do.
-    mutating func cover(_ place: NodeID, by contact: NodeContact, count: Int, farthest: UInt64) {
-        // Who names fewer knows no others; but in a big network that is no answer to rely on.
-        let isWhole = count < Limits.bucketSize
-        let own = contact.id.high ^ place.high
-        guard
-            isWhole
-                ? networkSize < Limits.smallNetwork
-                : own.leadingZeroBitCount >= farthest.leadingZeroBitCount
-        else { return }
-        covers.append(
-            Cover(place: place.high ^ target.high, reach: isWhole ? .max : farthest))
-    }
-
-    // MARK: Gaps
-
-    /// The distance from the target where the first gap begins.
-    private func firstGap(now: Instant) -> UInt64? {
-        let edge = edge(now: now)
-        guard edge > 0 else { return nil }
-        // Below this many bits there is hardly ever a node in one place.
-        let size = max(networkSize, 16)
-        let resolution = min(Int(size.exponent) + 3, 60)
-        // All that is nearer than the edge: for each bit that is set in its distance, what has the
-        // same bits before that, and not that one.
-        var bit = resolution - 1
-        while bit >= edge.leadingZeroBitCount {
-            let mask: UInt64 = 1 << UInt64(63 - bit)
-            if edge & mask != 0 {
-                let prefix = (edge & ~(mask - 1)) ^ mask
-                if let gap = gap(in: prefix, bits: bit + 1, resolution: resolution) { return gap }
+    /// Whether most of the nearest have answered: before, the edge is not where it will be, and
+    /// questions about it are wasted.
+    private func isEdgeKnown(now: Instant) -> Bool {
+        var answered = 0
+        var waiting = 0
+        for candidate in candidates where answered + waiting < Limits.bucketSize {
+            switch candidate.state {
+            case .answered: answered += 1
+            case .asked: waiting += now < candidate.slowAt ? 1 : 0
+            case .fresh, .failed: continue
             }
-            bit -= 1
         }
-        return nil
+        return answered >= Limits.answersBeforeSweep
     }
 
-    private func gap(in prefix: UInt64, bits: Int, resolution: Int) -> UInt64? {
-        if covers.count(where: { $0.holds(prefix, bits: bits) }) >= Limits.coversWanted {
-            return nil
-        }
-        guard bits < resolution else { return prefix }
-        let half: UInt64 = 1 << UInt64(63 - bits)
-        return gap(in: prefix, bits: bits + 1, resolution: resolution)
-            ?? gap(in: prefix | half, bits: bits + 1, resolution: resolution)
-    }
-
-    /// The distance of the eighth of the nearest that live, as far as that can be told.
-    private func edge(now: Instant) -> UInt64 {
+    /// How many bits the eighth of the nearest that live shares with the target, as far as that can
+    /// be told.
+    private func edge(now: Instant) -> Int {
         var live = 0.0
-        var edge: UInt64 = 0
+        var edge = 0
         for candidate in candidates {
             switch candidate.state {
             case .answered: live += 1
@@ -134,7 +94,7 @@ extension Lookup {
             case .asked: live += now < candidate.lateAt ? liveShare : 0
             case .failed: continue
             }
-            edge = candidate.contact.id.high ^ target.high
+            edge = candidate.contact.id.commonPrefixLength(with: target)
             if live >= Double(Limits.bucketSize) { break }
         }
         return edge

@@ -49,13 +49,10 @@ extension Limits {
     /// Nodes that are expected, at most, as near as the eighth that is known when all of the
     /// nearest are asked at once.
     static let closingDensity = 24.0
-    /// Questions for gaps, of one lookup and of one place.
+    /// Questions for nodes at the edge of the nearest, of one lookup.
     static let sweepsMax = 8
-    static let sweepsOfPlaceMax = 2
-    /// Answers that must reach over a place for it to be no gap: one node may not know all.
-    static let coversWanted = 2
-    /// A network of fewer nodes may have nodes that know them all.
-    static let smallNetwork = 32.0
+    /// How many of the nearest have answered before the edge is asked for.
+    static let answersBeforeSweep = 5
     /// Nodes that are expected, at most, as near as the eighth that answered; beyond it others are
     /// asked as well, until the lookup has asked so many.
     static let sparseAbove = 13.0
