@@ -133,9 +133,12 @@ struct DHTWorld {
         let target = keys[key]
         population.order()
         let nearest = population.nearest(to: target, count: 8, but: host)
+        // Liars answer as they please.
+        let truthful = nearest.filter { $0.host.map { simulation[$0].liar == nil } ?? false }
         let entry = LookupRecord.Entry(
             startedAt: simulation.now, publishers: publishers[key],
-            missing: Set(nearest.map(\.contact)), deadEntries: deadShare(of: host))
+            nearestCount: truthful.count, missing: Set(truthful.map(\.contact)),
+            deadEntries: deadShare(of: host))
         let (infoHash, family) = (target.digest, family)
         let work = simulation.withNode(host) { inhabitant, now, outbox in
             inhabitant.ask(now: now, into: &outbox) { node, output in
@@ -188,7 +191,7 @@ struct DHTWorld {
         }
         measure(.success) { $0.firstHolder == nil ? 0 : 1 }
         measure(.firstHolder) { $0.firstHolder?.seconds }
-        measure(.convergence) { $0.converged == nil ? 0 : 1 }
+        measure(.convergence) { $0.nearestCount == 0 ? nil : $0.converged == nil ? 0 : 1 }
         measure(.converged) { $0.converged?.seconds }
         measure(.finished) { $0.finished?.seconds }
         measure(.hops) { $0.hops.map(Double.init) }

@@ -13,7 +13,9 @@ final class LookupRecord {
         let startedAt: Instant
         /// Those who announced the key.
         let publishers: Set<Endpoint>
-        /// The true nearest that have not answered yet.
+        /// How many of the true eight nearest are honest.
+        let nearestCount: Int
+        /// Those of them that have not answered yet.
         var missing: Set<NodeContact>
         /// Share of dead contacts in the table at the beginning.
         let deadEntries: Double

@@ -72,9 +72,9 @@ public struct Expectation: Hashable, Sendable {
         case success
         /// From the beginning of a lookup until the first true holder answered.
         case firstHolder = "first-holder"
-        /// Share of lookups in which all of the true nearest live nodes answered.
+        /// Share of lookups in which all honest ones of the true eight nearest answered.
         case convergence
-        /// From the beginning of a lookup until the last of the true nearest live nodes answered.
+        /// From the beginning of a lookup until the last of those answered.
         case converged
         /// From the beginning of a lookup until it said that it is over.
         case finished
