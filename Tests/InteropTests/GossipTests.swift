@@ -13,8 +13,12 @@ struct GossipTests {
         let seed: ClientKind
         let leech: ClientKind
         var isIPv6 = false
+        /// The leecher knows the magnet link only.
+        var byMagnet = false
 
-        var testDescription: String { "\(seed) hears \(leech)\(isIPv6 ? " over IPv6" : "")" }
+        var testDescription: String {
+            "\(seed) hears \(leech)\(isIPv6 ? " over IPv6" : "")\(byMagnet ? " by magnet" : "")"
+        }
     }
 
     private static let neighbours =
@@ -23,6 +27,8 @@ struct GossipTests {
         } + [
             Neighbours(seed: .swarm, leech: .swarm),
             Neighbours(seed: .swarm, leech: .swarm, isIPv6: true),
+            Neighbours(seed: .swarm, leech: .swarm, byMagnet: true),
+            Neighbours(seed: .libtorrent, leech: .swarm, byMagnet: true),
         ]
 
     @Test(.timeLimit(.minutes(20)), arguments: neighbours)
@@ -36,8 +42,9 @@ struct GossipTests {
                 try await seedOrder.host.accepts(port: pair.seed.port)
             }
             let folder = try arena.makeFolder("leech")
+            let known = pair.byMagnet ? try await SwarmClient.magnet(of: torrent) : torrent
             let leech = try await Self.neighbour(
-                pair.leech, Self.order(.leech, torrent, folder, arena), isIPv6: pair.isIPv6)
+                pair.leech, Self.order(.leech, known, folder, arena), isIPv6: pair.isIPv6)
             try await leech.complete(within: .seconds(90))
             let complaints = try await seed.complaints() + leech.complaints()
             #expect(complaints == [])
@@ -107,14 +114,19 @@ struct GossipTests {
         let seed: ClientKind
         let hub: ClientKind
         let leech: ClientKind
+        /// The leecher knows the magnet link only.
+        var byMagnet = false
 
-        var testDescription: String { "\(hub) tells \(leech) of \(seed)" }
+        var testDescription: String {
+            "\(hub) tells \(leech) of \(seed)\(byMagnet ? " by magnet" : "")"
+        }
     }
 
     private static let introductions = [
         Introduction(seed: .swarm, hub: .swarm, leech: .swarm),
         Introduction(seed: .libtorrent, hub: .swarm, leech: .libtorrent),
         Introduction(seed: .swarm, hub: .libtorrent, leech: .swarm),
+        Introduction(seed: .swarm, hub: .libtorrent, leech: .swarm, byMagnet: true),
     ]
 
     @Test(.timeLimit(.minutes(20)), arguments: introductions)
@@ -135,8 +147,9 @@ struct GossipTests {
                 try await hubOrder.host.accepts(port: meeting.hub.port)
             }
             let folder = try arena.makeFolder("leech")
+            let known = meeting.byMagnet ? try await SwarmClient.magnet(of: torrent) : torrent
             let leech = try await Self.introduced(
-                meeting.leech, Self.order(.leech, torrent, folder, arena), to: [hubOrder])
+                meeting.leech, Self.order(.leech, known, folder, arena), to: [hubOrder])
             try await leech.complete(within: .seconds(120))
             let complaints = try await seed.complaints() + hub.complaints() + leech.complaints()
             #expect(complaints == [])
