@@ -24,6 +24,9 @@ extension Limits {
     /// The most that one search of the table finds.
     static let closestMax = 16
 
+    /// One in so many of a list may be a node whose id is not secure, while there are others.
+    static let unverifiedPart = 4
+
     // MARK: Lookups
 
     /// Queries under way to the nearest, on the way there: α of the Kademlia paper.

@@ -30,6 +30,8 @@ public struct RoutingTable: Sendable {
     private var prefixes: [UInt64] = []
     /// Where each bucket begins, and after the last one where it ends.
     private var starts: [UInt16] = [0]
+    /// Nodes whose ids agree with their addresses.
+    private var secureCount = 0
     /// Nodes that answered while their bucket was full, the newest last.
     private var spares: [Entry] = []
 
@@ -152,6 +154,7 @@ public struct RoutingTable: Sendable {
         self.id = id
         entries = []
         prefixes = []
+        secureCount = 0
         spares = []
         starts = [0]
         for entry in all {
@@ -243,24 +246,66 @@ public struct RoutingTable: Sendable {
         case reply
     }
 
-    /// Appends the up to `count` nodes that are nearest to `target`, nearest first. The buffer is
-    /// the caller's; nothing is allocated when it has the room.
+    /// Appends up to `count` nodes that are nearest to `target`, nearest first. Of those whose ids
+    /// do not agree with their addresses (BEP 42) there are few, however near they are, as long as
+    /// there are others. The buffer is the caller's; nothing is allocated when it has the room.
     public func closest(
         to target: NodeID, count: Int, for purpose: Purpose, into buffer: inout [NodeContact]
     ) {
         let needed = min(count, Limits.closestMax)
         guard !entries.isEmpty, needed > 0 else { return }
-        var nearest = Nearest(target: target, count: needed)
+        var secure = Nearest(target: target, count: needed, isSecure: true)
+        if secureCount > 0 { search(purpose, into: &secure) }
+        guard secureCount < entries.count else {
+            return append(secure, 0..<secure.count, into: &buffer)
+        }
+        // Few, or as many as there is room for.
+        let few = max(needed / Limits.unverifiedPart, needed - secure.count)
+        var others = Nearest(target: target, count: few, isSecure: false, bound: secure.reach)
+        search(purpose, into: &others)
+        merge(secure, others, needed, into: &buffer)
+    }
+
+    private func search(_ purpose: Purpose, into nearest: inout Nearest) {
         entries.withUnsafeBufferPointer { entries in
             prefixes.withUnsafeBufferPointer { prefixes in
-                forEachBucket(from: target) { bucket in
+                forEachBucket(from: nearest.target) { bucket in
                     nearest.add(
                         range(of: bucket), sharing: bucket + 1, prefixes, entries, purpose)
-                    return !nearest.isFull
+                    return !nearest.isDone
                 }
             }
-            for index in 0..<nearest.count {
-                buffer.append(entries[Int(nearest.places[index])].contact)
+        }
+    }
+
+    private func append(
+        _ nearest: Nearest, _ range: Range<Int>, into buffer: inout [NodeContact]
+    ) {
+        var index = range.lowerBound
+        while index < range.upperBound {
+            buffer.append(entries[Int(nearest.places[index])].contact)
+            index += 1
+        }
+    }
+
+    /// All of the others, and of the secure ones as many as there is room for, in order.
+    private func merge(
+        _ secure: Nearest, _ others: Nearest, _ count: Int, into buffer: inout [NodeContact]
+    ) {
+        let room = min(secure.count, count - others.count)
+        var (next, other) = (0, 0)
+        while next < room || other < others.count {
+            let takesOther =
+                next == room
+                || other < others.count
+                    && entries[Int(others.places[other])].id.isCloser(
+                        to: others.target, than: entries[Int(secure.places[next])].id)
+            if takesOther {
+                append(others, other..<other + 1, into: &buffer)
+                other += 1
+            } else {
+                append(secure, next..<next + 1, into: &buffer)
+                next += 1
             }
         }
     }
@@ -358,12 +403,13 @@ public struct RoutingTable: Sendable {
         let place = range.first { entry.id < entries[$0].id } ?? range.upperBound
         prefixes.insert(entry.id.high, at: place)
         entries.insert(entry, at: place)
+        if entry.isSecure { secureCount += 1 }
         for later in (bucket + 1)..<starts.count { starts[later] += 1 }
     }
 
     private mutating func remove(at place: Int) {
         let bucket = bucket(of: entries[place].contact.id)
-        entries.remove(at: place)
+        if entries.remove(at: place).isSecure { secureCount -= 1 }
         prefixes.remove(at: place)
         for later in (bucket + 1)..<starts.count { starts[later] -= 1 }
         while starts.count > 1, starts[starts.count - 2] == starts[starts.count - 1] {

@@ -92,17 +92,27 @@ extension RoutingTable {
     struct Nearest {
         let target: NodeID
         let wanted: Int
+        /// Only those whose ids agree with their addresses, or only the others.
+        let isSecure: Bool
+        /// What is farther than that does not count.
+        let bound: UInt64
         private(set) var count = 0
+        private var isBeyondBound = false
         /// The distance's upper 64 bits, which decide but for ties.
         private var keys = InlineArray<16, UInt64>(repeating: 0)
         private(set) var places = InlineArray<16, UInt16>(repeating: 0)
 
-        init(target: NodeID, count: Int) {
+        init(target: NodeID, count: Int, isSecure: Bool, bound: UInt64 = .max) {
             self.target = target
             self.wanted = min(count, Limits.closestMax)
+            self.isSecure = isSecure
+            self.bound = bound
         }
 
         var isFull: Bool { count == wanted }
+        var isDone: Bool { isFull || isBeyondBound }
+        /// The distance of the farthest, if there are as many as are wanted.
+        var reach: UInt64 { isFull && wanted > 0 ? keys[wanted - 1] : .max }
 
         /// Considers entries that lie in the order of their ids and share their first `bits` bits:
         /// of many first the half where the target is, as all of the other are farther. They are
@@ -123,7 +133,7 @@ extension RoutingTable {
             let (zeros, ones) = (range.lowerBound..<low, low..<range.upperBound)
             let isZero = target.high & mask == 0
             add(isZero ? zeros : ones, sharing: bits + 1, prefixes, entries, purpose)
-            guard !isFull else { return }
+            guard !isDone else { return }
             add(isZero ? ones : zeros, sharing: bits + 1, prefixes, entries, purpose)
         }
 
@@ -131,8 +141,13 @@ extension RoutingTable {
             _ range: Range<Int>, above floor: Int, _ prefixes: UnsafeBufferPointer<UInt64>,
             _ entries: UnsafeBufferPointer<Entry>, _ purpose: Purpose
         ) {
-            for place in range where entries[place].isUsable(for: purpose) {
+            var isBeyond = !range.isEmpty
+            for place in range {
                 let key = prefixes[place] ^ target.high
+                guard key <= bound else { continue }
+                isBeyond = false
+                guard entries[place].isSecure == isSecure, entries[place].isUsable(for: purpose)
+                else { continue }
                 if isFull {
                     guard count > floor, !isFarther(key, place, than: count - 1, entries) else {
                         continue
@@ -142,6 +157,7 @@ extension RoutingTable {
                 }
                 insert(key, place, above: floor, entries)
             }
+            isBeyondBound = isBeyondBound || isBeyond
         }
 
         @inline(__always)

@@ -110,6 +110,33 @@ import Units
         #expect(table.count == 3)
     }
 
+    @Test("K5 a list has few whose ids their addresses may not have, while there are others")
+    func k5Lists() {
+        var generator = SeededGenerator(seed: 6)
+        var table = Self.table(&generator, rootCapacity: 64)
+        var secure: [NodeContact] = []
+        let target = table.id.random(sharing: 0, using: &generator)
+        for number in 0..<40 {
+            let isSecure = number >= 20
+            // The others are all nearer.
+            let id = target.random(sharing: isSecure ? 3 : 30, using: &generator)
+            let contact = NodeContact(
+                id: id, endpoint: Endpoint(ipv4: 0x0B00_0001 + UInt32(number) << 8, port: 1))
+            table.answered(contact, roundTrip: nil, isSecure: isSecure, now: .zero)
+            if isSecure { secure.append(contact) }
+        }
+        var found: [NodeContact] = []
+        table.closest(to: target, count: 8, for: .reply, into: &found)
+        #expect(found.count == 8)
+        #expect(found.count { secure.contains($0) } == 6)
+        #expect(found == found.sorted { $0.id.isCloser(to: target, than: $1.id) })
+        for contact in secure.dropFirst(3) { table.remove(contact) }
+        found = []
+        table.closest(to: target, count: 8, for: .reply, into: &found)
+        #expect(found.count == 8)
+        #expect(found.count { secure.contains($0) } == 3)
+    }
+
     @Test("K5 an id that its address may not have displaces nobody, and makes room")
     func k5() {
         var generator = SeededGenerator(seed: 2)
