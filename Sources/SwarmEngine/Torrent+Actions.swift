@@ -37,6 +37,7 @@ extension Torrent {
         case .failed(let failure): failed(failure)
         case .metadataVerified(let metainfo): metadataVerified(metainfo)
         case .metadataComplete(let metainfo): metadataComplete(metainfo)
+        case .layersComplete(let metainfo): layersComplete(metainfo)
         case .send, .write, .serve, .finish, .completed: break
         }
     }

@@ -36,6 +36,10 @@ extension Torrent {
 
     /// What the torrent is has become known, though perhaps not all hashes of it yet.
     func metadataVerified(_ found: Metainfo) {
+        // 20 bytes may turn out to be a v2 hash cut short: those who named them speak v2.
+        if infoHash.v2 == nil, let v2 = found.infoHash.v2?.truncated {
+            for conduit in conduits { conduit?.setV2InfoHash(v2) }
+        }
         guard found.isPrivate else { return }
         log.info("the torrent is private")
         leaveNeighbours()
@@ -45,6 +49,19 @@ extension Torrent {
     /// The seeker has everything that a `.torrent` holds.
     func metadataComplete(_ found: Metainfo) {
         open(learning: link.map(found.adding) ?? found)
+    }
+
+    /// Hashes have come that a hybrid torrent was begun without: what is kept of it is whole now.
+    func layersComplete(_ found: Metainfo) {
+        guard learn(found) else { return }
+        _ = services.startup.run(.sync) {
+            do throws(EngineError) {
+                let selection = try self.request.selection(of: found)
+                _ = try self.services.record(found, self.request, selection: selection)
+            } catch {
+                self.log.error("hashes not recorded", metadata: ["error": "\(error)"])
+            }
+        }
     }
 
     /// Opens the content. The connections stay with the seeker meanwhile.

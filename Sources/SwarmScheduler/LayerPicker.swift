@@ -105,9 +105,18 @@ struct LayerPicker: Sendable {
     }
 
     var isComplete: Bool { hashesDone == hashesTotal }
-    /// The layers that are whole, each with the file that it is of.
-    var wholeLayers: [(FileIndex, [SHA256Digest])] {
-        layers.compactMap { $0.missingParts == 0 ? ($0.file, $0.hashes) : nil }
+    /// How many requests the peer has yet to answer, late ones too.
+    func owedCount(by key: PeerKey) -> Int {
+        questions.values.reduce(0) { sum, asked in sum + asked.count { $0.key == key } }
+    }
+
+    /// The torrent with the layers that came.
+    func completing(_ metainfo: Metainfo) throws(MetainfoError) -> Metainfo {
+        var metainfo = metainfo
+        for layer in layers where layer.missingParts == 0 {
+            try metainfo.setPieceLayer(layer.hashes, of: layer.file)
+        }
+        return metainfo
     }
 
     // MARK: Asking

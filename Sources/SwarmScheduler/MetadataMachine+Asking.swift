@@ -294,9 +294,7 @@ extension MetadataMachine {
         guard !isComplete, var metainfo else { return }
         layersDueAt = nil
         do throws(MetainfoError) {
-            for (file, hashes) in layers?.wholeLayers ?? [] {
-                try metainfo.setPieceLayer(hashes, of: file)
-            }
+            if let layers { metainfo = try layers.completing(metainfo) }
         } catch {
             // Each part has proved itself against the same root, so this cannot be.
             return fail(.metadata(error), into: &actions)

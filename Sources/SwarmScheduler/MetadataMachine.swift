@@ -10,7 +10,8 @@ public import Units
 ///
 /// First it says `metadataVerified`, then `metadataComplete`. A hybrid torrent is complete without
 /// its piece layers if peers do not give them in time, since each piece can be checked by v1; then
-/// `Metainfo.filesWithoutPieceLayer` names what is missing, and no `.torrent` can be written yet.
+/// `Metainfo.filesWithoutPieceLayer` names what is missing, and no `.torrent` can be written before
+/// `TorrentMachine` has got them and says `layersComplete`.
 public struct MetadataMachine: SwarmMember, Sendable {
     public typealias Configuration = TorrentMachine.Configuration
     public typealias DeadlineReason = TorrentMachine.DeadlineReason

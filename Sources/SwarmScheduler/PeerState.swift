@@ -37,6 +37,8 @@ struct PeerState: Sendable {
     var uploads = UploadQueue()
     /// Messages about metadata that made no sense.
     var metadataFaults = 0
+    /// It is not asked for piece layers before, because it rejected or was silent.
+    var layersPausedUntil = Instant.distantPast
     /// When the answers to its hash requests will be paid for: a bucket in one word.
     var hashesPaidAt = Instant.distantPast
     var unchokedAt: Instant?

@@ -92,6 +92,9 @@ public enum TorrentAction: Sendable {
     /// All that belongs to the metadata is there, the piece layers of v2 too if they can be had:
     /// open the storage, then go on with `TorrentMachine(metainfo:…inheriting:)`.
     case metadataComplete(Metainfo)
+    /// The piece layers have come that a hybrid torrent was begun without: only now a `.torrent` of
+    /// it can be written.
+    case layersComplete(Metainfo)
     /// The torrent cannot go on.
     case failed(TorrentFailure)
 }

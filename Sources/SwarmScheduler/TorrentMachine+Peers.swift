@@ -61,6 +61,7 @@ extension TorrentMachine {
         choker.remove(key)
         peerExchange.left(key)
         metadataServer.left(key)
+        missingLayers?.left(key)
         peerList.setSeed(peer.isSeed, of: key)
         peerList.disconnected(key, reason.departure, now: now, using: &generator)
         abandonLeaves(askedOf: key, now: now, into: &actions)

@@ -210,7 +210,9 @@ extension TorrentMachine {
         into actions: inout ActionBuffer<TorrentAction>
     ) {
         let found = leafQuestions.firstIndex { $0.asked == key && $0.request == request }
-        guard let found else { return }
+        guard let found else {
+            return receiveLayers(hashes, for: request, from: key, now: now, into: &actions)
+        }
         let question = leafQuestions.remove(at: found)
         guard let expected = metainfo.v2Hash(of: question.piece),
             hashes.count == expected.leafCount,
@@ -250,7 +252,7 @@ extension TorrentMachine {
         into actions: inout ActionBuffer<TorrentAction>
     ) {
         let found = leafQuestions.firstIndex { $0.asked == key && $0.request == request }
-        guard let found else { return }
+        guard let found else { return layersRejected(request, by: key, now: now) }
         actions.append(.digestBlocks(leafQuestions.remove(at: found).piece))
     }
 

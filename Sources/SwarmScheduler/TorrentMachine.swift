@@ -29,7 +29,8 @@ public struct TorrentMachine: SwarmMember, Sendable {
         public init(ourID: PeerID) { self.ourID = ourID }
     }
 
-    public let metainfo: Metainfo
+    /// Gains the piece layers that a hybrid torrent may lack at first.
+    public internal(set) var metainfo: Metainfo
     let layout: ContentLayout
     let configuration: Configuration
     var picker: PiecePicker
@@ -70,6 +71,8 @@ public struct TorrentMachine: SwarmMember, Sendable {
     var serveTurn = 0
     var lastTick = Instant.distantPast
     var metadataServer = MetadataServer()
+    /// The piece layers that a hybrid torrent was begun without.
+    var missingLayers: LayerPicker?
     /// Peers that came with the metadata and were not yet told what we have.
     var heirlooms: [PeerKey] = []
     /// When the interest that was said before the pieces were known is looked at again.
@@ -101,6 +104,9 @@ public struct TorrentMachine: SwarmMember, Sendable {
         self.uploadLimiter = RateLimiter(rate: configuration.uploadLimit)
         self.wasFinished = picker.isFinished
         self.generator = generator
+        if metainfo.version == .hybrid, !metainfo.filesWithoutPieceLayer.isEmpty {
+            self.missingLayers = LayerPicker(metainfo)
+        }
         if let handover { inherit(handover) }
     }
 
@@ -250,6 +256,7 @@ public struct TorrentMachine: SwarmMember, Sendable {
         releaseHeld(now: now)
         snubStalledPeers(now: now, into: &actions)
         reviewInterest(now: now, into: &actions)
+        askForLayers(now: now, into: &actions)
         abandonUnansweredLeaves(now: now, into: &actions)
         rechoke(now: now, into: &actions)
         dropUselessPeers(now: now, into: &actions)

@@ -317,6 +317,8 @@ import Units
             for _ in 0..<seed { _ = try magnet.connect() }
             let (key, _) = try magnet.connect(saying: torrent.infoBytes.count)
             #expect(magnet.receive(MetadataFixture.reject(0), from: key).isEmpty)
+            let until = try #require(magnet.machine.sources[key]?.pausedUntil)
+            #expect(until >= magnet.now + .seconds(20) && until <= magnet.now + .seconds(70))
             let (other, asked) = try magnet.connect(saying: torrent.infoBytes.count)
             #expect(asked == [0])
             _ = magnet.receive(MetadataFixture.reject(0), from: other)

@@ -13,7 +13,7 @@ struct TorrentFixture {
 
     var machine: TorrentMachine
     var now = Instant.zero + .seconds(100)
-    private var nextConnection: UInt64 = 0
+    var nextConnection: UInt64 = 0
 
     init(
         pieces: Int, have: [Int] = [], isPrivate: Bool = false,
