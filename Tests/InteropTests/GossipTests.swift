@@ -68,6 +68,29 @@ struct GossipTests {
         }
     }
 
+    /// As when a cable is plugged in, or a laptop comes home.
+    @Test(.timeLimit(.minutes(20)))
+    func anInterfaceThatComesLaterIsAnnouncedOn() async throws {
+        try await Arena.with { arena in
+            let content = try Content.make(.tree, in: arena.makeFolder("content"))
+            let torrent = try await Self.torrent(of: content, in: arena)
+            let seedOrder = try await Self.order(.seed, torrent, content.folder, arena)
+            _ = try await Self.neighbour(.swarm, seedOrder, isIPv6: false)
+            let folder = try arena.makeFolder("leech")
+            let order = try await Self.order(.leech, torrent, folder, arena)
+            try await order.host.run(["ip", "address", "flush", "dev", "eth0"])
+            let leech = try SwarmClient(
+                order, more: ["--no-trackers"], without: ["--no-dht", "--no-pex"])
+            try await eventually("the leech has begun", within: .seconds(20)) {
+                !leech.events.isEmpty
+            }
+            try await order.host.run(
+                ["ip", "address", "add", "\(order.host.ipv4)/24", "dev", "eth0"])
+            try await leech.complete(within: .seconds(90))
+            #expect(try content.differences(from: folder) == [])
+        }
+    }
+
     @Test(.timeLimit(.minutes(20)))
     func aPrivateTorrentIsNotAnnouncedInTheLocalNetwork() async throws {
         try await Arena.with { arena in
