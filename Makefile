@@ -32,7 +32,7 @@ build: packages ## Build the release binary
 	swift build $(SWIFT_FLAGS) -c release --product swarm
 
 .PHONY: demo
-demo: packages ## Share a folder between two peers on this machine, and watch it arrive
+demo: packages ## Share a folder by its magnet link alone: a DHT, a seed and a fetch on this machine
 	swift build $(SWIFT_FLAGS) -c release --product swarm
 	SWARM="$(RELEASE_BIN)/swarm" Tests/Support/demo.sh
 
