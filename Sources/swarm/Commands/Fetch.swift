@@ -120,6 +120,7 @@ struct Fetch: AsyncParsableCommand {
         case .magnet(let link):
             warnOfPeersNearby(link, console)
             request = TorrentRequest(magnet: link, directory: output)
+            request.peers = await namedPeers(of: link)
             // What is wrong with it is said when it is known which files there are.
             request.chooseFiles = { [chooser] metainfo throws(EngineError) in
                 do throws(Failure) {
@@ -133,8 +134,19 @@ struct Fetch: AsyncParsableCommand {
             }
         }
         request.isSequential = sequential
-        request.peers = try await resolve(network.peer)
+        request.peers += try await resolve(network.peer)
         return request
+    }
+
+    /// Peers that the link calls by name. A name can lead to what is near as well as a number.
+    private func namedPeers(of link: MagnetLink) async -> [Endpoint] {
+        var endpoints: [Endpoint] = []
+        for peer in link.peers where peer.endpoint == nil {
+            let place = HostPort(host: peer.host, port: peer.port)
+            let found = (try? await Resolver.endpoints(of: place)) ?? []
+            endpoints += found.filter { !$0.isLocal || network.isLocal }
+        }
+        return endpoints
     }
 
     /// A link is not believed about peers that are near; the user is.
