@@ -10,6 +10,7 @@ public enum FuzzEntry: String, CaseIterable, Sendable {
     case pex
     case lsd
     case krpc
+    case dhtnode
     case metadata
     case hashes
 
@@ -27,6 +28,7 @@ public enum FuzzEntry: String, CaseIterable, Sendable {
             case .pex: try PeerExchangeFuzz.run(bytes)
             case .lsd: try LocalAnnounceFuzz.run(bytes)
             case .krpc: try KRPCFuzz.run(bytes)
+            case .dhtnode: try DHTNodeFuzz.run(bytes)
             case .metadata: try MetadataFuzz.run(bytes)
             case .hashes: try HashesFuzz.run(bytes)
             }
