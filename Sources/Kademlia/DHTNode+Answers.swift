@@ -179,7 +179,7 @@ extension DHTNode {
         switch works[place].goal {
         case .peers: takePeers(message, datagram, contact, place, into: &output)
         case .item: takeItem(message, datagram, contact, place, into: &output)
-        case .samples: takeSamples(message, datagram, contact, id, into: &output)
+        case .samples: takeSamples(message, datagram, contact, id, now: now, into: &output)
         case .nodes, .selfLookup, .refresh, .ping: break
         }
         advance(id, now: now, into: &output)
@@ -247,9 +247,9 @@ extension DHTNode {
             signed: DHTItem.Signed(key: publicKey, sequence: sequence, signature: signed))
     }
 
-    private func takeSamples(
+    private mutating func takeSamples(
         _ message: KRPCMessage, _ datagram: UnsafeRawBufferPointer, _ contact: NodeContact,
-        _ id: WorkID, into output: inout DHTOutput
+        _ id: WorkID, now: Instant, into output: inout DHTOutput
     ) {
         // Without `samples` it is a node that took the question for `find_node` (BEP 51).
         guard message.samples != nil else { return }
@@ -257,5 +257,14 @@ extension DHTNode {
             infoHashes: Array(message.sampledHashes(in: datagram)),
             storedCount: message.sampledCount ?? 0, interval: message.sampleInterval ?? .zero)
         output.events.append(.samples(id, samples, from: contact))
+        sampled.removeAll { $0.until <= now || $0.endpoint == contact.endpoint }
+        if samples.interval > .zero, sampled.count < Limits.sampledNodesMax {
+            sampled.append((contact.endpoint, now + samples.interval))
+        }
+    }
+
+    /// Whether a node said that it has no new sample yet (BEP 51, "Sampling RPC").
+    func hasNoNewSample(_ contact: NodeContact, now: Instant) -> Bool {
+        sampled.contains { $0.endpoint == contact.endpoint && $0.until > now }
     }
 }

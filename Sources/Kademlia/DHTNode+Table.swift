@@ -16,6 +16,8 @@ struct Joining: Sendable {
     /// Buckets that are still to be filled after that, the farthest first.
     var refreshes4 = 0
     var refreshes6 = 0
+    /// When an id was last replaced.
+    var idChangedAt: Instant?
     /// Whether a query was not answered while nobody else answered either.
     var doubtsNetwork = false
     /// When our neighbours are looked for again, and how often they were.
@@ -363,6 +365,8 @@ extension DHTNode {
     ) {
         let family = address.family
         guard !id(family).isSecure(for: address) else { return }
+        if let last = joining.idChangedAt, now - last < Limits.idLifeMin { return }
+        joining.idChangedAt = now
         let last = UInt8(truncatingIfNeeded: generator.next())
         let id = NodeID.secure(for: address, random: last, using: &generator)
         switch family {

@@ -174,7 +174,8 @@ extension DHTNode {
         let query: Query
         switch work.goal {
         case .nodes, .selfLookup, .refresh, .ping: query = .findNode(target)
-        case .samples: query = .sample(target)
+        case .samples:
+            query = hasNoNewSample(contact, now: now) ? .findNode(target) : .sample(target)
         case .peers(let search):
             query = .getPeers(target, noSeeds: search.noSeeds, scrape: search.filters != nil)
         case .item: query = .get(target)

@@ -60,6 +60,8 @@ public struct DHTNode: Sendable {
     var joining = Joining()
     /// When a packet last came that answered us.
     var lastAnswerAt = Instant.distantPast
+    /// Nodes that have no new sample (BEP 51), and until when.
+    var sampled: [(endpoint: Endpoint, until: Instant)] = []
     var tokens: TokenMint
     var peerStore = PeerStore()
     var itemStore = ItemStore()

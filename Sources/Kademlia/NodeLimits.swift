@@ -116,7 +116,13 @@ extension Limits {
     /// Nodes that are saved for the next run, of each family.
     static let savedContactsMax = 400
 
+    /// Nodes of which is known until when they have no new sample (BEP 51).
+    static let sampledNodesMax = 1024
+
     // MARK: Our address (BEP 42)
+
+    /// An id stays for so long, whatever others say of our address.
+    static let idLifeMin = Interval.minutes(10)
 
     /// Votes that are remembered.
     static let addressVotesMax = 16

@@ -133,6 +133,17 @@ import Units
         }
         #expect(samples.count >= 8)
         #expect(samples.contains { $0.infoHashes == [Self.infoHash] && $0.storedCount == 1 })
+        // Who was asked is not asked for another as long as it has none.
+        let again = network.with(all[9]) {
+            $0.sample(near: NodeID(Self.infoHash), .ipv4, now: $1, into: &$2)
+        }
+        network.run(until: .seconds(90))
+        let result = try #require(network.result(of: again, at: all[9])).0
+        #expect(result.answers >= 8)
+        let others = network.told.count {
+            if case .samples(let id, _, _) = $0.event { id == again } else { false }
+        }
+        #expect(others + samples.count <= 19)
     }
 
     @Test func aPingTellsWhoIsThereAndWhoIsNot() throws {
