@@ -2,8 +2,8 @@ internal import Kademlia
 internal import Units
 
 /// Kademlia as it runs on the network: this program's own `RoutingTable` and `Lookup`. Only the
-/// packets between them are left out. Answers take their time, which decides whom a lookup asks; the
-/// dead give none.
+/// packets between them are left out. Answers take their time, which decides whom a lookup asks;
+/// the dead give none.
 ///
 /// A node's table holds, in each bucket, nodes of chance out of all that belong there, as many as
 /// there are or as the bucket takes. It follows from the seed and from the node alone, so it is
