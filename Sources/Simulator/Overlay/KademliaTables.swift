@@ -24,9 +24,10 @@ struct KademliaTables: Overlay {
     private var sweepTargets: [NodeID] = []
     private var members: [UInt32] = []
 
-    /// The time there and back at the median, and what nine in ten take.
+    /// The time there and back at the median; nine in ten take at most twice as long, and a node
+    /// that has been there for long waits a quarter longer than these.
     private static let roundTrip = Interval.milliseconds(100)
-    private static let patience = Interval.milliseconds(200)
+    private static let patience = Interval.milliseconds(250)
     /// 10.0.0.0/8 has room for 16 million nodes, and no quotas.
     private static let firstAddress: UInt32 = 10 << 24
 
