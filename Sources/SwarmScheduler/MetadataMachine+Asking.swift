@@ -23,7 +23,9 @@ extension MetadataMachine {
             return
         }
         guard source.size != nil else { return probe(key, now: now, into: &actions) }
-        while (sources[key]?.owedCount ?? .max) < Limits.metadataRequestsMax,
+        let takesMany = peers[key]?.connection.peerID.takesManyMetadataRequests ?? false
+        let requestsMax = takesMany ? Limits.metadataRequestsMax : 1
+        while (sources[key]?.owedCount ?? .max) < requestsMax,
             let pick = picker.next(for: key, now: now)
         {
             if sources[key]?.isOwing == false { sources[key]?.lastAnswer = now }
@@ -304,4 +306,11 @@ extension MetadataMachine {
         self.metainfo = metainfo
         actions.append(.metadataComplete(metainfo))
     }
+}
+
+extension PeerID {
+    /// Whether it is safe to ask for a piece of metadata before the last one came. rTorrent, whose
+    /// library calls itself `-lt`, answers none of two requests that it reads at once, and reads
+    /// nothing more.
+    fileprivate var takesManyMetadataRequests: Bool { !bytes.starts(with: Array("-lt".utf8)) }
 }

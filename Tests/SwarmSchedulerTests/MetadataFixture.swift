@@ -50,12 +50,12 @@ struct MetadataFixture {
 
     /// A connected peer of its own network, with what we send it first.
     mutating func connect(
-        supportsFast: Bool = true, supportsV2: Bool = false
+        supportsFast: Bool = true, supportsV2: Bool = false, client: String = "-XX0000-"
     ) throws -> (PeerKey, [TorrentAction]) {
         nextConnection += 1
         let number = UInt32(truncatingIfNeeded: nextConnection)
         let id = try #require(
-            PeerID(bytes: Array("-XX0000-\(100_000_000_000 + nextConnection)".utf8)))
+            PeerID(bytes: Array("\(client)\(100_000_000_000 + nextConnection)".utf8)))
         let connection = PeerConnection(
             endpoint: Endpoint(ipv4: 0x1400_0001 + number << 16, port: 40_000),
             isIncoming: true, peerID: id, supportsFast: supportsFast, supportsExtensions: true,

@@ -55,6 +55,18 @@ import Units
         #expect(answer.sent(to: key) == [MetadataFixture.piece(1, of: bytes)])
     }
 
+    @Test func rTorrentIsAskedForOnePieceAtATime() throws {
+        let torrent = try SomeTorrent.v1(infoBytes: 40_000)
+        let bytes = torrent.infoBytes
+        var magnet = try MetadataFixture(torrent.infoHash)
+        let (key, _) = try magnet.connect(client: "-lt0D80-")
+        let said = MetadataFixture.extensions(saying: bytes.count)
+        #expect(magnet.receive(said, from: key).metadataRequests(to: key) == [0])
+        #expect(magnet.give(bytes, [0], from: key).metadataRequests(to: key) == [1])
+        #expect(magnet.give(bytes, [1], from: key).metadataRequests(to: key) == [2])
+        #expect(magnet.give(bytes, [2], from: key).complete != nil)
+    }
+
     @Test func beforeItIsVerifiedNobodyGetsIt() throws {
         let torrent = try SomeTorrent.v1(infoBytes: 40_000)
         var magnet = try MetadataFixture(torrent.infoHash)
