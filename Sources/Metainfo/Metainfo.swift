@@ -229,6 +229,16 @@ extension Metainfo {
         return layers.byRoot[root]
     }
 
+    /// The roots over each 512 hashes of the piece layer of `file`; none where it has no more than
+    /// that, or is not known.
+    public func pieceLayerSummary(of file: FileIndex) -> [SHA256Digest] {
+        guard file.position < layout.files.count,
+            let root = layout.files[file.position].piecesRoot,
+            PieceLayers.needsLayer(layout.files[file.position], layout)
+        else { return [] }
+        return layers.summaries[root] ?? []
+    }
+
     /// Takes the hashes of the pieces of `file`, which peers sent, if they make the file's root.
     /// Files with the same root have them from then on too.
     public mutating func setPieceLayer(

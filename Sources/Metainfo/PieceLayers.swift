@@ -6,6 +6,9 @@ import Units
 /// root. Each layer that is in here makes its root.
 struct PieceLayers: Hashable, Sendable {
     private(set) var byRoot: [SHA256Digest: [SHA256Digest]] = [:]
+    /// Of layers longer than that, the roots over each `summaryWidth` hashes: who proves a few of
+    /// them needs not hash all others each time.
+    private(set) var summaries: [SHA256Digest: [SHA256Digest]] = [:]
 
     init() {}
 
@@ -28,8 +31,7 @@ struct PieceLayers: Hashable, Sendable {
                 throw .pieceLayerLengthMismatch(
                     root: root, byteCount: blob.count, expected: expected)
             }
-            try Self.check(hashes, root: root, layout.pieceLength)
-            byRoot[root] = hashes
+            try take(hashes, root: root, layout.pieceLength)
         }
         if let file = firstFileWithout(in: layout) { throw .pieceLayerMissing(file: file) }
     }
@@ -54,8 +56,7 @@ struct PieceLayers: Hashable, Sendable {
                 root: root, byteCount: hashes.count * SHA256Digest.byteCount,
                 expected: expected * SHA256Digest.byteCount)
         }
-        try Self.check(hashes, root: root, layout.pieceLength)
-        byRoot[root] = hashes
+        try take(hashes, root: root, layout.pieceLength)
     }
 
     /// The first file that has more than one piece and no layer.
@@ -82,14 +83,35 @@ struct PieceLayers: Hashable, Sendable {
         Int((length - 1) / Int64(pieceLength)) + 1
     }
 
-    private static func check(
+    /// A power of two: as many hashes as one message has (BEP 52, "hash request").
+    static let summaryWidth = 512
+
+    private mutating func take(
         _ hashes: [SHA256Digest], root: SHA256Digest, _ pieceLength: UInt32
     ) throws(MetainfoError) {
         // A zero hash stands for a piece that is not there, never for one that is.
         guard !hashes.contains(.zero) else { throw .pieceLayerZeroHash(root: root) }
-        guard MerkleTree.root(ofPieceLayer: hashes, pieceLength: pieceLength) == root else {
-            throw .pieceLayerRootMismatch(root: root)
+        let height = MerkleTree.height(ofLeafCount: Int(pieceLength / blockLength))
+        let width = Self.summaryWidth
+        guard hashes.count > width else {
+            guard MerkleTree.root(ofPieceLayer: hashes, pieceLength: pieceLength) == root else {
+                throw .pieceLayerRootMismatch(root: root)
+            }
+            return byRoot[root] = hashes
         }
+        let padding = MerkleTree.zeroRoot(height: height)
+        let summary = stride(from: 0, to: hashes.count, by: width).map { first in
+            MerkleTree.root(
+                of: hashes[first..<min(first + width, hashes.count)], padTo: width,
+                padding: padding)
+        }
+        let summaryHeight = height + MerkleTree.height(ofLeafCount: width)
+        let found = MerkleTree.root(
+            of: summary, padTo: MerkleTree.leafCount(for: summary.count),
+            padding: MerkleTree.zeroRoot(height: summaryHeight))
+        guard found == root else { throw .pieceLayerRootMismatch(root: root) }
+        byRoot[root] = hashes
+        summaries[root] = summary
     }
 
     /// The value of `piece layers`.

@@ -14,6 +14,8 @@ public struct HashAnswer: Sendable {
     private let rootHeight: Int
     private let leafCount: Int
     private let pieceLayer: [SHA256Digest]
+    /// The layer nine above the pieces, of a file that is that large.
+    private let summary: [SHA256Digest]
 
     /// Nil for a request that no tree of this torrent can answer, that is not allowed, or whose
     /// file's piece layer is not known: it is to be rejected.
@@ -29,6 +31,7 @@ public struct HashAnswer: Sendable {
         self.request = request
         self.file = FileIndex(found)
         self.pieceLayer = layer
+        self.summary = metainfo.pieceLayerSummary(of: FileIndex(found))
         self.leafCount = Int((layout.files[found].length - 1) / Int64(blockLength)) + 1
         self.rootHeight = MerkleTree.height(ofLeafCount: leafCount)
         let fullHeight = MerkleTree.height(ofLeafCount: Int(layout.pieceLength / blockLength))
@@ -83,13 +86,12 @@ public struct HashAnswer: Sendable {
     private func node<Failure: Error>(
         _ layer: Int, _ position: Int, leaf: (Int) throws(Failure) -> SHA256Digest
     ) throws(Failure) -> SHA256Digest {
+        let summaryHeight = pieceHeight + MerkleTree.height(ofLeafCount: Limits.hashesPerRequestMax)
+        if layer >= summaryHeight, !summary.isEmpty {
+            return Self.node(layer, position, above: summary, at: summaryHeight)
+        }
         if layer >= pieceHeight {
-            let width = 1 << (layer - pieceHeight)
-            let first = position * width
-            let padding = MerkleTree.zeroRoot(height: pieceHeight)
-            guard first < pieceLayer.count else { return MerkleTree.zeroRoot(height: layer) }
-            let nodes = pieceLayer[first..<min(first + width, pieceLayer.count)]
-            return MerkleTree.root(of: nodes, padTo: width, padding: padding)
+            return Self.node(layer, position, above: pieceLayer, at: pieceHeight)
         }
         let width = 1 << layer
         let first = position * width
@@ -97,5 +99,17 @@ public struct HashAnswer: Sendable {
         var leaves: [SHA256Digest] = []
         for number in first..<min(first + width, leafCount) { leaves.append(try leaf(number)) }
         return MerkleTree.root(of: leaves, padTo: width)
+    }
+
+    /// A node whose descendants `base` layers above the leaves are known.
+    private static func node(
+        _ layer: Int, _ position: Int, above nodes: [SHA256Digest], at base: Int
+    ) -> SHA256Digest {
+        let width = 1 << (layer - base)
+        let first = position * width
+        guard first < nodes.count else { return MerkleTree.zeroRoot(height: layer) }
+        return MerkleTree.root(
+            of: nodes[first..<min(first + width, nodes.count)], padTo: width,
+            padding: MerkleTree.zeroRoot(height: base))
     }
 }

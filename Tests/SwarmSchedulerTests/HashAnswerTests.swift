@@ -57,7 +57,9 @@ import Units
     }
 
     @Test func whatIsAnsweredProvesItself() throws {
-        for (blocks, blocksPerPiece) in [(2, 4), (4, 4), (5, 4), (37, 4), (64, 1), (1_030, 2)] {
+        for (blocks, blocksPerPiece) in [
+            (2, 4), (4, 4), (5, 4), (37, 4), (64, 1), (1_030, 2), (2_600, 1),
+        ] {
             let file = try File(blocks: blocks, blocksPerPiece: blocksPerPiece)
             let height = MerkleTree.height(ofLeafCount: blocks)
             let pieceHeight = MerkleTree.height(ofLeafCount: blocksPerPiece)
