@@ -152,7 +152,7 @@ enum MetadataFuzz {
 enum HashesFuzz {
     static func run(_ bytes: [UInt8]) throws(BrokenProperty) {
         var script = Script(bytes)
-        let blocks = Int(script.byte()) * 8 + Int(script.byte() & 7) + 1
+        let blocks = Int(script.byte()) * 3 + Int(script.byte() & 3) + 1
         guard let tree = Tree(blocks: blocks, blocksPerPiece: 1 << Int(script.byte() & 3)) else {
             return
         }
