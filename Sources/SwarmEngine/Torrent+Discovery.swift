@@ -29,7 +29,7 @@ extension Torrent {
 
     /// Peers of a private torrent come from its trackers alone (BEP 27). Of a torrent that is
     /// known by a link only it is not known whether it is.
-    var isPrivate: Bool { metainfo?.isPrivate ?? false }
+    var isPrivate: Bool { hasProvedPrivate || metainfo?.isPrivate ?? false }
 
     /// Looks for peers, and can be found, by all names of the torrent that are known.
     func joinDHT() {

@@ -24,7 +24,7 @@ extension Torrent {
     /// A neighbour takes part in the torrent. Called from any thread.
     nonisolated func neighbourFound(_ endpoint: Endpoint) {
         onLoop { me in
-            guard me.metainfo?.isPrivate != true else { return }
+            guard !me.isPrivate else { return }
             me.run(.peersFound([endpoint], .lsd))
         }
     }

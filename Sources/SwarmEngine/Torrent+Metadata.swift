@@ -42,6 +42,7 @@ extension Torrent {
         }
         guard found.isPrivate else { return }
         log.info("the torrent is private")
+        hasProvedPrivate = true
         leaveNeighbours()
         leaveDHT()
     }

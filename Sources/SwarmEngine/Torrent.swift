@@ -43,6 +43,8 @@ public actor Torrent {
     /// Asks peers for the metadata; nil when it is known and its content is looked after.
     var seeker: MetadataMachine?
     var machine: TorrentMachine?
+    /// The info dictionary is private; the hashes that belong to it may still be on their way.
+    var hasProvedPrivate = false
     /// Where the torrent was known from before its metadata was.
     var link: MagnetLink?
     var trackers: TrackerDriver?

@@ -82,8 +82,9 @@ public struct TorrentRequest: Sendable {
         guard case .magnet(let link) = source, let selected = link.selectedFiles else {
             return nil
         }
+        // Pad files have numbers too, and are no files that anybody can want.
         let files = metainfo.layout.files.indices.map { FileIndex($0) }
-            .filter { selected.contains($0) }
+            .filter { selected.contains($0) && !metainfo.layout.files[$0.position].isPad }
         guard !files.isEmpty else {
             throw .badSelection(
                 name: metainfo.name, reason: "the link selects none of its files")

@@ -106,12 +106,15 @@ import Units
         #expect(Array(arrived.keys) == ["deep/er/one byte"])
     }
 
+    /// A pad file is nothing that there is.
     @Test func aSelectionOfNothingThatThereIsFails() async throws {
-        let manifest = try scratch.manifest(of: "content", .v1)
+        let manifest = try scratch.manifest(of: "content", .hybrid)
+        let pad = manifest.layout.files.firstIndex { $0.isPad }
+        let number = UInt32(try #require(pad))
         let seeding = try await seed(manifest)
         let fetching = try await TransferTests.session(scratch)
         let link = MagnetLink(
-            infoHash: manifest.infoHash, selectedFiles: FileSelection([70...90]))
+            infoHash: manifest.infoHash, selectedFiles: FileSelection([number...number, 70...90]))
         let torrent = try await fetching.add(try request(link, from: seeding))
         await #expect(throws: EngineError.self) { try await story(of: torrent) }
         await fetching.shutdown()

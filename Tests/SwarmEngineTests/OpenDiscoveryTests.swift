@@ -87,6 +87,28 @@ import Units
         await session.shutdown()
     }
 
+    @Test("M20 a link that turns out to be private is in the DHT no longer")
+    func m20() async throws {
+        let manifest = try scratch.manifest(of: "content", .v1).changingInfo(isPrivate: true)
+        let session = try await session()
+        let dht = try #require(session.services.dht)
+        let torrent = try await session.add(
+            TorrentRequest(infoHash: manifest.infoHash, directory: scratch.path))
+        for await event in torrent.events {
+            if case .fetchingMetadata = event { break }
+        }
+        #expect(await torrent.dhtNames.count == 1)
+        #expect(await torrent.showsDHT)
+        await torrent.metadataVerified(manifest)
+        #expect(await torrent.dhtNames.isEmpty)
+        #expect(await !torrent.showsDHT)
+        for _ in 0..<100 where await dht.status.torrentCount > 0 {
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        #expect(await dht.status.torrentCount == 0)
+        await session.shutdown()
+    }
+
     /// Two processes that share a folder of state are two nodes all the same.
     @Test func sessionsWithOneStateFolderAreNodesOfTheirOwn() async throws {
         let first = try await session(state: "state")
