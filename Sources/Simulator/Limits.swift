@@ -18,7 +18,7 @@ enum Limits {
     static let violationsMax = 64
     /// Lines of a scenario: it is written by hand, and read by people.
     static let scenarioLinesMax = 200
-    /// Hosts of a scenario. A whole DHT node takes some ten kilobytes with its table.
+    /// Hosts of a scenario. A whole DHT node takes some 40 kilobytes with its table.
     static let scenarioNodesMax = 1_000_000
     /// Lookups of a scenario, and keys.
     static let scenarioLookupsMax = 1_000_000
