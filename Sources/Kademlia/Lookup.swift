@@ -43,6 +43,7 @@ public struct Lookup: Sendable {
     var sweeps: [Sweep] = []
     /// The last moment that it was told of.
     private var seenAt: Instant
+    /// Whether the next query serves the way that was served the least.
     private var isTurnOfPaths = false
 
     public init(

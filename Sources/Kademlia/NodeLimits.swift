@@ -6,8 +6,8 @@ extension Limits {
 
     /// Nodes of a bucket, and nodes that a search looks for: k (BEP 5, "Routing Table").
     static let bucketSize = 8
-    /// Nodes of the bucket that shares nothing with us. 128 spare a lookup a hop, and a table of
-    /// more is not kept alive in 15 minutes without storms of pings.
+    /// The most nodes of the bucket that shares nothing with us. 128 of them spare a lookup most of
+    /// a hop; more than 512 are hardly kept alive within 15 minutes.
     static let rootCapacityMax = 512
     /// Buckets: one for each length of a shared prefix.
     static let bucketsMax = 160
@@ -91,7 +91,7 @@ extension Limits {
 
     /// Addresses to begin with.
     static let bootstrapEndpointsMax = 32
-    /// The pause before addresses of an unknown kind are asked again; it doubles.
+    /// The pause before addresses that nobody answered from are asked again; it doubles.
     static let joinRetryMin = Interval.seconds(2)
     /// The longest such pause.
     static let joinRetryMax = Interval.minutes(5)
