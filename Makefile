@@ -26,6 +26,7 @@ help: ## Say what can be made
 	@echo "  FILTER=Suite                 test: only the suites whose names match"
 	@echo "  TARGET=bencode SECONDS=60    fuzz: what, and for how long"
 	@echo "  BENCH=path/to/duel.py        bench: the instrument; ROUNDS=5"
+	@echo "  FLOOD=path/to/krpcflood.c    dhtbench: the instrument"
 
 .PHONY: build
 build: packages ## Build the release binary
@@ -67,6 +68,13 @@ bench: packages ## Measure this client beside libtorrent, and write Docs/PERFORM
 	swift build $(SWIFT_FLAGS) -c release --product swarm
 	SWARM="$(RELEASE_BIN)/swarm" python3 Tests/Bench/sitting.py \
 	    --instrument "$(or $(BENCH),$(error say which instrument: make bench BENCH=path/to/duel.py))" \
+	    --rounds $(ROUNDS) --write Docs/PERFORMANCE.md
+
+.PHONY: dhtbench
+dhtbench: packages ## Measure our DHT node beside libtorrent's, and write Docs/PERFORMANCE.md
+	swift build $(SWIFT_FLAGS) -c release --product swarm
+	SWARM="$(RELEASE_BIN)/swarm" python3 Tests/Bench/krpc.py \
+	    --flood "$(or $(FLOOD),$(error say which instrument: make dhtbench FLOOD=path/to/krpcflood.c))" \
 	    --rounds $(ROUNDS) --write Docs/PERFORMANCE.md
 
 .PHONY: fuzz

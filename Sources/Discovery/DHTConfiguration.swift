@@ -35,6 +35,8 @@ extension DHTDriver {
         public var isReadOnly = false
         /// Whether nobody's queries are limited: for measurements.
         public var limitsOff = false
+        /// Nodes that are made up and taken for good ones: for measurements.
+        public var madeUpNodeCount = 0
         /// Whether the hops of lookups are told of.
         public var isTracing = false
         /// Whether nodes at loopback and private addresses count as nodes; `nil` if they do as

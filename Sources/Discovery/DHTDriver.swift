@@ -105,7 +105,15 @@ public actor DHTDriver {
         settings.acceptsLocalAddresses =
             configuration.acceptsLocalAddresses ?? waysIn.acceptsLocalAddresses
         self.waysIn = waysIn
+        if configuration.madeUpNodeCount > 0 { settings.rootCapacity = .max }
         node = DHTNode(settings, seed: generator.next())
+        let madeUp = (0..<max(0, configuration.madeUpNodeCount)).map { number in
+            NodeContact(
+                id: .random(using: &generator),
+                endpoint: Endpoint(
+                    ipv4: 0x7F01_0000 | UInt32(truncatingIfNeeded: number & 0xFFFF), port: 6881))
+        }
+        node.adopt(madeUp, now: MonotonicClock.now)
         self.saved = saved ?? DHTState(id: settings.id, id6: settings.id6)
         saveAt = MonotonicClock.now + Limits.dhtSaveInterval
     }

@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import NIOPosix
 import Tracker
@@ -55,7 +56,9 @@ actor NameResolver {
         return addresses
     }
 
-    func shutdown() async { try? await threads.shutdownGracefully() }
+    /// Takes no more names. A thread that the system holds up ends by itself: nobody waits for it,
+    /// as that can take as long as all name servers together are silent.
+    func shutdown() { threads.shutdownGracefully(queue: .global()) { _ in } }
 
     private func wait(for host: String) async throws -> [Endpoint] {
         lastWaiter += 1

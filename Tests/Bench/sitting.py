@@ -101,7 +101,11 @@ def main():
     text = document(rows, options.rounds, options.size)
     print(text)
     if options.write:
-        Path(options.write).write_text(text)
+        path = Path(options.write)
+        old = path.read_text() if path.exists() else ""
+        # The sections below are those of other instruments.
+        start = old.find("\n## ")
+        path.write_text(text + ("" if start < 0 else old[start:]))
 
 
 main()

@@ -27,6 +27,12 @@ extension DHT {
                 visibility: .hidden))
         var noLimits = false
 
+        @Option(
+            help: ArgumentHelp(
+                "Begin with so many nodes that are made up, for measurements.",
+                visibility: .hidden))
+        var madeUpNodes = 0
+
         @OptionGroup(title: "Common options")
         var common: GlobalOptions
 
@@ -36,6 +42,7 @@ extension DHT {
             var configuration = network.configuration
             configuration.isReadOnly = readOnly
             configuration.limitsOff = noLimits
+            configuration.madeUpNodeCount = madeUpNodes
             let stateFile = try network.stateFile()
             configuration.stateFile = stateFile
             try makeFolder(of: stateFile)
