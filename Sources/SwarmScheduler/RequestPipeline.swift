@@ -122,6 +122,18 @@ struct RequestPipeline: Sendable {
         return released
     }
 
+    /// The peer unchoked us anew. What was given up while it choked us it has forgotten, also
+    /// where it did not say so (BEP 6, "Reject Request"): it gets another chance.
+    mutating func resume() {
+        let owed = outstanding.count
+        outstanding.removeAll(where: \.isReleased)
+        forgiven += owed - outstanding.count
+        guard isSnubbed else { return }
+        isSnubbed = false
+        isOpening = true
+        depth = Double(Limits.pipelineDepthStart)
+    }
+
     /// The peer says how many requests it queues.
     mutating func peerQueues(_ count: Int) {
         queueSaid = max(1, count)

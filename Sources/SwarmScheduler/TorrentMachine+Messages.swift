@@ -18,6 +18,7 @@ extension TorrentMachine {
         case .choke:
             choked(slot, now: now, into: &actions)
         case .unchoke:
+            if peers[slot]?.isChokingUs == true { peers[slot]?.pipeline.resume() }
             peers[slot]?.isChokingUs = false
             peers[slot]?.requestsPausedUntil = .distantPast
             fill(slot, now: now, into: &actions)

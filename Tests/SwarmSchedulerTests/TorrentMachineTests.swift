@@ -212,6 +212,20 @@ import Units
         #expect(actions.requests.count == 4)
     }
 
+    @Test("W13 a peer that forgot our requests while it choked us is asked again once it serves")
+    func w13GivesASnubbedPeerThatUnchokesAnotherChance() throws {
+        var torrent = try TorrentFixture(pieces: 1)
+        let key = try torrent.connectSeed()
+        // With BEP 6 a choke rejects nothing by itself, and this peer sends no rejects.
+        _ = torrent.receive(.choke, from: key)
+        _ = torrent.feed(.tick, after: .seconds(31))
+        #expect(torrent.machine.counters.snubs == 1)
+        let actions = torrent.receive(.unchoke, from: key)
+        #expect(Set(actions.requests.map(\.begin)).count == 4)
+        _ = torrent.feed(.tick, after: .seconds(31))
+        #expect(torrent.machine.counters.snubs == 2)
+    }
+
     @Test func aRejectedBlockIsAskedOfAnother() throws {
         var torrent = try TorrentFixture(pieces: 1)
         let key = try torrent.connectSeed()
