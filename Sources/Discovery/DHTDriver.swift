@@ -34,6 +34,8 @@ public actor DHTDriver {
     /// What the file holds.
     private var saved: DHTState
     private var saveAt: Instant
+    /// The last writing of the file, which the next one waits for.
+    private var saving: Task<Void, Never>?
 
     var torrents: [TorrentID: JoinedTorrent] = [:]
     var lastTorrent: UInt64 = 0
@@ -141,6 +143,7 @@ public actor DHTDriver {
         for waiter in joinWaiters.values { waiter.resume() }
         joinWaiters = [:]
         await resolver.shutdown()
+        await saving?.value
         if configuration.savesTable, let path = configuration.stateFile {
             await Self.write(currentState, to: path, logger)
         }
@@ -254,7 +257,10 @@ public actor DHTDriver {
         let state = currentState
         guard state != saved else { return }
         saved = state
-        Task.detached { [logger] in await Self.write(state, to: path, logger) }
+        saving = Task.detached { [logger, saving] in
+            await saving?.value
+            await Self.write(state, to: path, logger)
+        }
     }
 
     private static func write(_ state: DHTState, to path: String, _ logger: Logger) async {
