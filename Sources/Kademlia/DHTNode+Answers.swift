@@ -20,6 +20,10 @@ extension DHTNode {
         counters.answersReceived += 1
         lastAnswerAt = now
         sourceGuard.proved(sender, now: now)
+        if joining.doubtsNetwork {
+            joining.doubtsNetwork = false
+            scheduleMaintenance(now: now)
+        }
         let roundTrip = now - transaction.sentAt
         roundTrips.answered(after: roundTrip)
         let isSecure = contact.id.isSecure(for: sender)

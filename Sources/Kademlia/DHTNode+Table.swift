@@ -264,6 +264,8 @@ extension DHTNode {
     /// Every node of the table has its turn within the time for which a node counts as good; while
     /// there is something new to try, and nodes of an earlier run to confirm, every second.
     private var maintenanceInterval: Interval {
+        // Nothing is gained by asking often where nobody answers.
+        if joining.doubtsNetwork { return Limits.maintenanceIntervalOffline }
         let hasNews =
             !joining.wanted.isEmpty || joining.refreshes4 + joining.refreshes6 > 0
             || table4.goodCount < table4.count || table6.goodCount < table6.count

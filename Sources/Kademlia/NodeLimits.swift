@@ -111,6 +111,8 @@ extension Limits {
     static let maintenanceIntervalMin = Interval.seconds(1)
     /// The pause between two steps of upkeep, at most.
     static let maintenanceIntervalMax = Interval.seconds(60)
+    /// The pause between two steps of upkeep while nobody answers.
+    static let maintenanceIntervalOffline = Interval.seconds(30)
     /// Lookups that fill far buckets after joining.
     static let refreshesAfterJoining = 4
     /// Nodes that are saved for the next run, of each family.
