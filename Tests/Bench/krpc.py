@@ -62,7 +62,7 @@ class Node:
             command = [
                 os.environ.get("SWARM", "swarm"), "dht", "node", "--bind", "127.0.0.1",
                 "--port", str(self.port), "--no-limits", "--made-up-nodes", "1000", "--json",
-                "--no-progress", "--state-dir", folder]
+                "--no-progress", "--quiet", "--state-dir", folder]
         else:
             command = [libtorrent_python(), "-c", LIBTORRENT, str(self.port)]
         self.process = subprocess.Popen(core + command, stdout=subprocess.PIPE, text=True)
