@@ -9,7 +9,7 @@ struct DHTTests {
         try await Arena.with(taking: 2) { arena in
             let ground = try await DHTGround(family, in: arena)
             // Transmission trusts a DHT only that has at least nine nodes.
-            try await ground.startNodes(9)
+            try await ground.startNodes(12)
             let libtorrent = try await LibtorrentNode(ground)
             var torrents: [ClientKind: Torrent] = [:]
             for kind in [ClientKind.swarm, .libtorrent, .transmission] {
@@ -24,6 +24,17 @@ struct DHTTests {
             let listeners = try await [ground.asker, libtorrent.place].asyncMap {
                 try await Listener(at: $0, port: port, in: arena)
             }
+            try await ground.announce(ours.infoHashes[0], port: port)
+            try libtorrent.tell("announce", theirs.infoHashes[0], "\(port)")
+            // Transmission looks once, and then not for half an hour: what it is to find is there
+            // before it comes.
+            for (torrent, peer) in [
+                (ours, ground.asker.endpoint(port)), (theirs, libtorrent.place.endpoint(port)),
+            ] {
+                try await eventually("we find \(peer)", within: .seconds(120)) {
+                    try await ground.peers(of: torrent.infoHashes[0]).contains(peer)
+                }
+            }
             let place = try await ground.addPlace()
             let transmission = try await TransmissionClient(
                 Order(
@@ -34,16 +45,13 @@ struct DHTTests {
                 try await transmission.add(
                     torrent.source, folder: arena.makeFolder("transmission"))
             }
-            try await ground.announce(ours.infoHashes[0], port: port)
-            try libtorrent.tell("announce", theirs.infoHashes[0], "\(port)")
-
             let announced = [
                 (ours, ground.asker.endpoint(port)), (theirs, libtorrent.place.endpoint(port)),
                 (last, place.endpoint(ClientKind.transmission.port)),
             ]
             for (torrent, peer) in announced {
                 let hash = torrent.infoHashes[0]
-                try await eventually("we find \(peer)", within: .seconds(180)) {
+                try await eventually("we find \(peer)", within: .seconds(300)) {
                     try await ground.peers(of: hash).contains(peer)
                 }
                 try await eventually(
@@ -57,7 +65,7 @@ struct DHTTests {
                 }
             }
             for listener in listeners {
-                try await eventually("Transmission finds \(listener)", within: .seconds(90)) {
+                try await eventually("Transmission finds \(listener)", within: .seconds(180)) {
                     listener.callers.contains(place.address)
                 }
             }
