@@ -40,6 +40,12 @@ struct TransmissionClient: Client {
         _ = try await remote(["-a", source, "-w", folder.path])
     }
 
+    /// Starts its torrents anew, which makes it announce them within 20 s.
+    func announceAgain() async throws {
+        _ = try await remote(["-t", "all", "--stop"])
+        _ = try await remote(["-t", "all", "--start"])
+    }
+
     func isComplete() async throws -> Bool {
         let info = try await remote(["-t", "all", "-i"])
         return info.contains("Percent Done: 100%") && !info.contains("State: Verifying")
