@@ -51,15 +51,8 @@ struct DHTTests {
             ]
             for (torrent, peer) in announced {
                 let hash = torrent.infoHashes[0]
-                // It announces once it knows nodes enough; if none of them were near, not again
-                // for 25 minutes, unless it is told to.
-                var again = ContinuousClock.now + .seconds(60)
-                try await eventually("we find \(peer)", within: .seconds(300)) {
-                    if torrent.source == last.source, ContinuousClock.now > again {
-                        try await transmission.announceAgain()
-                        again = .now + .seconds(60)
-                    }
-                    return try await ground.peers(of: hash).contains(peer)
+                try await transmission.announces(until: "we find \(peer)") {
+                    try await ground.peers(of: hash).contains(peer)
                 }
                 try await eventually(
                     "libtorrent finds \(peer)", within: .seconds(90), every: .seconds(2)
@@ -72,13 +65,8 @@ struct DHTTests {
                 }
             }
             for listener in listeners {
-                var again = ContinuousClock.now + .seconds(60)
-                try await eventually("Transmission finds \(listener)", within: .seconds(300)) {
-                    if ContinuousClock.now > again {
-                        try await transmission.announceAgain()
-                        again = .now + .seconds(60)
-                    }
-                    return listener.callers.contains(place.address)
+                try await transmission.announces(until: "Transmission finds \(listener)") {
+                    listener.callers.contains(place.address)
                 }
             }
         }
