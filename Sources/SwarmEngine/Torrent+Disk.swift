@@ -66,6 +66,7 @@ extension Torrent {
     }
 
     private func checking(_ progress: ContentChecker.Progress, of metainfo: Metainfo) {
+        guard isOpening else { return }
         let unit = Int64(metainfo.layout.pieceLength)
         let total = min(Int64(progress.totalPieces) * unit, metainfo.layout.totalLength)
         rehashedBytes = min(Int64(progress.checkedPieces) * unit, total)
@@ -210,7 +211,8 @@ extension Torrent {
             eventSink.yield(.diskFull(fault))
             run(.diskFaulted)
         case .completed:
-            guard !startedComplete else { return }
+            // Of what was whole from the start the disk may say so before it is open.
+            guard machine != nil, !startedComplete else { return }
             eventSink.yield(.completed)
         case .piecesLost(let pieces):
             run(.piecesLost(pieces))
