@@ -182,11 +182,7 @@ extension MetadataMachine {
         _ failure: TorrentFailure, into actions: inout ActionBuffer<TorrentAction>
     ) {
         hasFailed = true
-        for slot in peers.active {
-            guard let key = peers[slot]?.key else { continue }
-            actions.append(.disconnect(key, .shutdown))
-            _ = peers.remove(key)
-        }
+        disconnectAll(into: &actions)
         sources = [:]
         picker.removeAll()
         actions.append(.failed(failure))

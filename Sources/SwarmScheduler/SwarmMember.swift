@@ -132,6 +132,15 @@ extension SwarmMember {
         forget(key, reason, now: now, into: &actions)
     }
 
+    /// Ends all connections, of a torrent that cannot go on.
+    mutating func disconnectAll(into actions: inout ActionBuffer<TorrentAction>) {
+        for slot in peers.active {
+            guard let key = peers[slot]?.key else { continue }
+            actions.append(.disconnect(key, .shutdown))
+            _ = peers.remove(key)
+        }
+    }
+
     /// Ends all connections of a banned peer and refuses it for a while.
     mutating func ban(
         _ identity: Endpoint, _ reason: BanReason, now: Instant,

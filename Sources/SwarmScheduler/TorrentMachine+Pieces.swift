@@ -91,11 +91,7 @@ extension TorrentMachine {
         _ failure: TorrentFailure, into actions: inout ActionBuffer<TorrentAction>
     ) {
         hasFailed = true
-        for slot in peers.active {
-            guard let key = peers[slot]?.key else { continue }
-            actions.append(.disconnect(key, .shutdown))
-            _ = peers.remove(key)
-        }
+        disconnectAll(into: &actions)
         actions.append(.failed(failure))
     }
 
