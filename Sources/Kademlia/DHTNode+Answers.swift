@@ -219,7 +219,7 @@ extension DHTNode {
         _ place: Int, into output: inout DHTOutput
     ) {
         guard case .item(var search) = works[place].goal,
-            let item = item(of: message, datagram),
+            let item = message.item(in: datagram),
             (item.signed != nil) == search.isMutable
         else { return }
         let known = search.found?.signed?.sequence
@@ -236,19 +236,6 @@ extension DHTNode {
         search.found = item
         works[place].goal = .item(search)
         if search.item == nil { output.events.append(.item(works[place].id, item)) }
-    }
-
-    func item(of message: KRPCMessage, _ datagram: UnsafeRawBufferPointer) -> DHTItem? {
-        guard let value = message.value.map({ Array($0.bytes(in: datagram)) }) else { return nil }
-        guard let key = message.key, let signature = message.signature,
-            let sequence = message.sequence
-        else { return DHTItem(value: value) }
-        guard let publicKey = Ed25519PublicKey(bytes: key.bytes(in: datagram)),
-            let signed = Ed25519Signature(bytes: signature.bytes(in: datagram))
-        else { return nil }
-        return DHTItem(
-            value: value,
-            signed: DHTItem.Signed(key: publicKey, sequence: sequence, signature: signed))
     }
 
     private mutating func takeSamples(

@@ -174,7 +174,7 @@ extension DHTNode {
         put message: KRPCMessage, _ datagram: UnsafeRawBufferPointer, _ reply: Reply,
         now: Instant, into output: inout DHTOutput
     ) -> Range<Int>? {
-        guard let item = item(of: message, datagram) else {
+        guard let item = message.item(in: datagram) else {
             return reply.error(.protocolError, into: &output)
         }
         let salt = message.salt.map { Array($0.bytes(in: datagram)) } ?? []

@@ -65,11 +65,6 @@ public struct ItemStore: Sendable {
         try store(item, at: target, from: source, now: now)
     }
 
-    /// When the next item can be forgotten.
-    public func nextDeadline() -> Instant? {
-        items.oldestEntry.map { $0.value.put + Limits.storedItemLife }
-    }
-
     /// Forgets items that nobody puts any more.
     public mutating func expire(now: Instant) {
         while let oldest = items.oldestEntry, now - oldest.value.put >= Limits.storedItemLife {

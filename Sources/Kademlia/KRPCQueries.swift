@@ -31,10 +31,7 @@ extension DatagramBuffer {
         _ target: NodeID, want: AddressFamilies = [], _ transaction: TransactionID,
         from sender: KRPCSender
     ) -> Range<Int>? {
-        let start = beginQuery(sender)
-        putTarget(target)
-        putWant(want)
-        return finishQuery(start, "e1:q9:find_node", transaction, sender)
+        appendQuery("e1:q9:find_node", about: target, want, transaction, from: sender)
     }
 
     /// BEP 5, "get_peers"; BEP 33, `noseed` and `scrape`.
@@ -115,13 +112,20 @@ extension DatagramBuffer {
         _ target: NodeID, want: AddressFamilies = [], _ transaction: TransactionID,
         from sender: KRPCSender
     ) -> Range<Int>? {
-        let start = beginQuery(sender)
-        putTarget(target)
-        putWant(want)
-        return finishQuery(start, "e1:q17:sample_infohashes", transaction, sender)
+        appendQuery("e1:q17:sample_infohashes", about: target, want, transaction, from: sender)
     }
 
     // MARK: - What queries share
+
+    private mutating func appendQuery(
+        _ method: StaticString, about target: NodeID, _ want: AddressFamilies,
+        _ transaction: TransactionID, from sender: KRPCSender
+    ) -> Range<Int>? {
+        let start = beginQuery(sender)
+        putTarget(target)
+        putWant(want)
+        return finishQuery(start, method, transaction, sender)
+    }
 
     private mutating func beginQueryBeforeID() -> Int {
         let start = begin(atMost: Limits.sentByteCountMax)

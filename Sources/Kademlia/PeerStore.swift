@@ -145,14 +145,6 @@ public struct PeerStore: Sendable {
 
     // MARK: - Forgetting
 
-    /// When the next info-hash can be forgotten.
-    public func nextDeadline() -> Instant? {
-        guard let last = torrents.oldestEntry?.value.peers.map(\.announced).max() else {
-            return nil
-        }
-        return last + Limits.storedPeerLife
-    }
-
     /// Forgets info-hashes that nobody announces any more.
     public mutating func expire(now: Instant) {
         while let oldest = torrents.oldestEntry,
