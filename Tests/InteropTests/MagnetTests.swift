@@ -23,14 +23,14 @@ struct MagnetTests {
     func whatALinkNamesIsFetchedFromEveryClientAndByEveryClient(
         _ transfer: Transfer
     ) async throws {
-        try await run(transfer)
+        try await transfer.run()
     }
 
     @Test(.timeLimit(.minutes(20)), arguments: v2)
     func theSecondFormatIsFetchedByItsLinkFromLibtorrentAndByIt(
         _ transfer: Transfer
     ) async throws {
-        try await run(transfer)
+        try await transfer.run()
     }
 
     /// The link names the peer (BEP 9, "x.pe"), and there is neither tracker nor DHT.
@@ -102,15 +102,6 @@ struct MagnetTests {
             #expect(seed.complaints() + leech.complaints() == [])
             let wrong = try content.differences(from: order.folder)
             #expect(wrong == [], "\(wrong.prefix(10))")
-        }
-    }
-
-    private func run(_ transfer: Transfer) async throws {
-        try await Arena.with { arena in
-            try await transfer.run(in: arena) { content, tracker in
-                try await SwarmClient.create(
-                    transfer.kind, of: content, tracker: tracker, in: arena)
-            }
         }
     }
 }

@@ -37,17 +37,17 @@ struct MatrixTests {
 
     @Test(.timeLimit(.minutes(20)), arguments: v1)
     func exchangesWithEveryClient(_ transfer: Transfer) async throws {
-        try await run(transfer)
+        try await transfer.run()
     }
 
     @Test(.timeLimit(.minutes(20)), arguments: v2)
     func exchangesTheSecondFormatWithLibtorrent(_ transfer: Transfer) async throws {
-        try await run(transfer)
+        try await transfer.run()
     }
 
     @Test(.timeLimit(.minutes(20)), arguments: links)
     func makesManifestsAndMagnetLinksThatOthersUse(_ transfer: Transfer) async throws {
-        try await run(transfer)
+        try await transfer.run()
     }
 
     /// No tracker: the peer is named, and both ends speak IPv6 only.
@@ -77,15 +77,6 @@ struct MatrixTests {
             #expect(try await seed.complaints() == [])
             let wrong = try content.differences(from: order.folder)
             #expect(wrong == [], "\(wrong.prefix(10))")
-        }
-    }
-
-    private func run(_ transfer: Transfer) async throws {
-        try await Arena.with { arena in
-            try await transfer.run(in: arena) { content, tracker in
-                try await SwarmClient.create(
-                    transfer.kind, of: content, tracker: tracker, in: arena)
-            }
         }
     }
 }

@@ -16,6 +16,15 @@ struct Transfer: Sendable, CustomTestStringConvertible {
         "\(seed) to \(leech), \(kind) \(shape)\(byMagnet ? " by magnet" : ""), tracker by \(scheme)"
     }
 
+    /// Runs it with a manifest of ours, in a place of its own.
+    func run() async throws {
+        try await Arena.with { arena in
+            try await run(in: arena) { content, tracker in
+                try await SwarmClient.create(kind, of: content, tracker: tracker, in: arena)
+            }
+        }
+    }
+
     func run(
         in arena: Arena, make: (_ content: Content, _ tracker: String) async throws -> Torrent
     ) async throws {
