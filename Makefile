@@ -39,7 +39,7 @@ demo: packages ## Share a folder by its magnet link alone: a DHT, a seed and a f
 
 # What only computes comes first and by itself: it takes all cores for minutes, for which those who
 # wait for sockets and other programs would wait too long.
-MACHINES := ^(Units|Bencode|Hashing|Metainfo|PeerWire|Tracker|Kademlia|SwarmScheduler|Simulator|FuzzCorpus|Tidy)Tests
+MACHINES := ^(Units|Bencode|JSONText|Hashing|Metainfo|PeerWire|Tracker|Kademlia|SwarmScheduler|Simulator|Terminal|FuzzCorpus|Tidy)Tests
 
 .PHONY: test
 test: testpackages ## Run every test, those against other clients included (under 15 minutes)

@@ -37,12 +37,32 @@ let GRDB = External(product: "GRDB", package: "GRDB.swift", source: grdb)
 let ArgumentParser = External(
     product: "ArgumentParser", package: "swift-argument-parser", source: argumentParser)
 
+let Hummingbird = External(
+    product: "Hummingbird", package: "hummingbird",
+    source: .package(
+        url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"))
+let HTTPTypes = External(
+    product: "HTTPTypes", package: "swift-http-types",
+    source: .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"))
+let ServiceLifecycle = External(
+    product: "ServiceLifecycle", package: "swift-service-lifecycle",
+    source: .package(
+        url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"))
+let TOMLKit = External(
+    product: "TOMLKit", package: "TOMLKit",
+    source: .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"))
+let Subprocess = External(
+    product: "Subprocess", package: "swift-subprocess",
+    source: .package(
+        url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []))
+
 let house: [Room] = [
     // Floor 0, ground.
     room("Units"),
 
     // Floor 1, formats.
     room("Bencode"),
+    room("JSONText"),
     room("Hashing", uses: ["Units"], libraries: ["COpenSSL"]),
 
     // Floor 2, protocols.
@@ -88,15 +108,30 @@ let house: [Room] = [
         ],
         packages: [NIOCore]),
 
+    // Floor 6, the service, and what doors share.
+    room(
+        "Seedbox",
+        uses: [
+            "SwarmEngine", "SwarmScheduler", "Storage", "Discovery", "Metainfo", "Bencode",
+            "JSONText", "Hashing", "Units",
+        ],
+        packages: [
+            Hummingbird, HTTPTypes, ServiceLifecycle, TOMLKit, Subprocess, AsyncHTTPClient,
+            NIOCore, NIOPosix, Logging,
+        ]),
+    room("Terminal", uses: ["JSONText"], testUses: ["Units"]),
+
     // Floor 7, doors.
     door(
         "swarm",
         uses: [
-            "SwarmEngine", "Discovery", "Kademlia", "Chunker", "Storage", "Metainfo", "Bencode",
-            "Hashing", "Units",
+            "Terminal", "Seedbox", "SwarmEngine", "Discovery", "Kademlia", "Chunker", "Storage",
+            "Metainfo", "Bencode", "JSONText", "Hashing", "Units",
         ],
         packages: [ArgumentParser, Logging]),
-    door("swarm-sim", uses: ["Simulator", "Units"], packages: [ArgumentParser]),
+    door(
+        "swarm-sim", uses: ["Terminal", "Simulator", "JSONText", "Units"],
+        packages: [ArgumentParser]),
 ]
 
 // Suites that are not a room's own: they look at the whole house, or at the finished program.

@@ -1,5 +1,7 @@
 import ArgumentParser
+import JSONText
 import Simulator
+import Terminal
 
 struct CommonOptions: ParsableArguments {
     @Option(
@@ -24,7 +26,7 @@ struct List: ParsableCommand {
                 Output.print(
                     JSON.object([
                         ("scenario", .string(name)), ("title", .string(scenario.title)),
-                        ("nodes", .number(Double(scenario.nodes))),
+                        ("nodes", .count(scenario.nodes)),
                     ]).text)
             } else {
                 let padding = String(repeating: " ", count: width - name.count)

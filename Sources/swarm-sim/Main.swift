@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Terminal
 
 @main
 enum Main {
@@ -37,28 +38,6 @@ struct SwarmSim: ParsableCommand {
         subcommands: [List.self, Run.self, Sweep.self, CompareOverlays.self])
 }
 
-/// How the process ends, so that a script can tell why without reading the message.
-enum ExitStatus: Int32, Sendable {
-    case done = 0
-    case failed = 1
-    case badUsage = 2
-    case unreadableSource = 4
-    case unwritableTarget = 5
-    /// What the scenario expects did not come true.
-    case verificationFailed = 6
-}
-
-/// Why a command did not do what it was asked.
-struct Failure: Error {
-    let status: ExitStatus
-    let message: String
-}
-
-/// Ends a command whose words have been said.
-struct EarlyEnd: Error {
-    let status: ExitStatus
-}
-
 /// Results go to the standard output, complaints to the standard error.
 enum Output {
     static func print(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
@@ -69,12 +48,6 @@ enum Output {
 
     /// A reader that has gone away is no reason to complain to it.
     private static func write(_ text: String, to descriptor: Int32) {
-        var rest = Array(text.utf8)[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return }
-            rest = rest.dropFirst(count)
-        }
+        _ = writeAll(text, to: descriptor)
     }
 }

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Glibc
+import JSONText
 import Simulator
+import Terminal
 
 struct CompareOverlays: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -28,7 +30,7 @@ struct CompareOverlays: ParsableCommand {
         do {
             comparison = try OverlayComparison(options)
         } catch {
-            throw Failure(status: .badUsage, message: error.text)
+            throw Failure(.badUsage, nil, error.text)
         }
         // Minutes of work should not end with a file that cannot be written.
         let picture = try plot.map { try PictureFile(path: $0) }
@@ -50,8 +52,7 @@ struct CompareOverlays: ParsableCommand {
         options.nodeCounts = []
         for word in nodes.split(separator: ",", omittingEmptySubsequences: false) {
             guard let count = Int(word) else {
-                throw Failure(
-                    status: .badUsage, message: "--nodes: '\(word)' is not a number of nodes")
+                throw Failure(.badUsage, "--nodes", "'\(word)' is not a number of nodes")
             }
             options.nodeCounts.append(count)
         }
@@ -89,9 +90,6 @@ private struct PictureFile {
     }
 
     private static func unwritable(_ path: String) -> Failure {
-        let words = String(cString: strerror(errno))
-        return Failure(
-            status: .unwritableTarget,
-            message: "\(path): \(words.prefix(1).lowercased())\(words.dropFirst())")
+        Failure(.unwritable, path, errno: errno)
     }
 }

@@ -1,3 +1,4 @@
+import JSONText
 import Simulator
 import Units
 
@@ -47,9 +48,9 @@ extension Report {
             }
         return .object([
             ("scenario", .string(name)), ("seed", .string("\(seed)")), ("holds", .bool(holds)),
-            ("trace", .string(hexadecimal(trace))), ("events", .number(Double(events))),
+            ("trace", .string(hexadecimal(trace))), ("events", .count(Int(clamping: events))),
             ("virtualSeconds", .number(duration.seconds)),
-            ("datagrams", .number(Double(network.sent))), ("measures", .object(measured)),
+            ("datagrams", .count(Int(clamping: network.sent))), ("measures", .object(measured)),
             (
                 "checks",
                 .array(

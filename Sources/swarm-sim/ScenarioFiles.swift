@@ -1,5 +1,6 @@
 import Glibc
 import Simulator
+import Terminal
 
 /// The scenarios of a folder.
 struct ScenarioFiles {
@@ -33,13 +34,13 @@ struct ScenarioFiles {
         let path = isPath ? name : "\(folder)/\(name)\(Self.ending)"
         let bytes = try content(of: path)
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw Failure(status: .unreadableSource, message: "\(path): not UTF-8 text")
+            throw Failure(.unreadableSource, path, "not UTF-8 text")
         }
         do {
             return try Scenario(parsing: text)
         } catch {
             let place = error.line == 0 ? path : "\(path):\(error.line)"
-            throw Failure(status: .unreadableSource, message: "\(place): \(error.text)")
+            throw Failure(.unreadableSource, place, error.text)
         }
     }
 
@@ -50,16 +51,12 @@ struct ScenarioFiles {
         let count = fread(&bytes, 1, bytes.count, file)
         guard ferror(file) == 0 else { throw unreadable(path) }
         guard count <= Self.byteCountMax else {
-            throw Failure(
-                status: .unreadableSource, message: "\(path): too long for a scenario")
+            throw Failure(.unreadableSource, path, "too long for a scenario")
         }
         return Array(bytes.prefix(count))
     }
 
     private func unreadable(_ path: String) -> Failure {
-        let words = String(cString: strerror(errno))
-        return Failure(
-            status: .unreadableSource,
-            message: "\(path): \(words.prefix(1).lowercased())\(words.dropFirst())")
+        Failure(.unreadableSource, path, errno: errno)
     }
 }

@@ -1,5 +1,6 @@
 import Glibc
 import Metainfo
+import Terminal
 
 /// Manifests as files.
 enum ManifestFiles {

@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import Terminal
 
 /// The signals by which a user ends or suspends the program. Their handler only writes which one
 /// came into a pipe; a thread reads it, so that whatever a signal brings about is ordinary code.

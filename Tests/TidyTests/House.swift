@@ -22,6 +22,7 @@ struct House {
     static let rooms: [String: Room] = [
         "Units": Room(floor: 0, imports: []),
         "Bencode": Room(floor: 1, imports: []),
+        "JSONText": Room(floor: 1, imports: []),
         "Hashing": Room(floor: 1, imports: ["COpenSSL", "Units"]),
         "Metainfo": Room(floor: 2, imports: ["Bencode", "Hashing", "Units"]),
         "PeerWire": Room(floor: 2, imports: ["Bencode", "Hashing", "Units", "NIOCore"]),
@@ -59,13 +60,23 @@ struct House {
                 "Units", "NIOCore",
             ],
             isPure: true),
+        "Seedbox": Room(
+            floor: 6,
+            imports: [
+                "SwarmEngine", "SwarmScheduler", "Storage", "Discovery", "Metainfo", "Bencode",
+                "JSONText", "Hashing", "Units", "Hummingbird", "HTTPTypes", "ServiceLifecycle",
+                "TOMLKit", "Subprocess", "AsyncHTTPClient", "NIOCore", "NIOPosix", "Logging",
+            ]),
+        "Terminal": Room(floor: 6, imports: ["JSONText"]),
         "swarm": Room(
             floor: 7,
             imports: [
-                "SwarmEngine", "Discovery", "Kademlia", "Chunker", "Storage", "Metainfo", "Bencode",
-                "Hashing", "Units", "ArgumentParser", "Logging",
+                "Terminal", "Seedbox", "SwarmEngine", "Discovery", "Kademlia", "Chunker",
+                "Storage", "Metainfo", "Bencode", "JSONText", "Hashing", "Units", "ArgumentParser",
+                "Logging",
             ]),
-        "swarm-sim": Room(floor: 7, imports: ["Simulator", "Units", "ArgumentParser"]),
+        "swarm-sim": Room(
+            floor: 7, imports: ["Terminal", "Simulator", "JSONText", "Units", "ArgumentParser"]),
     ]
 
     /// What may stand at the top of the repository, beside names that begin with a dot.

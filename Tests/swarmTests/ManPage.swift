@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Terminal
 
 @testable import swarm
 

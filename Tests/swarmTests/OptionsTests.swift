@@ -1,6 +1,7 @@
 import ArgumentParser
 import Chunker
 import Logging
+import Terminal
 import Testing
 import Units
 

@@ -1,5 +1,6 @@
 import Foundation
 import Hashing
+import Terminal
 import Testing
 import Units
 

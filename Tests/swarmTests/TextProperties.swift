@@ -1,3 +1,5 @@
+import JSONText
+
 @testable import swarm
 
 func isASCII(_ text: String) -> Bool { text.unicodeScalars.allSatisfy(\.isASCII) }

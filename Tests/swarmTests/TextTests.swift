@@ -72,33 +72,6 @@ import Units
     }
 }
 
-@Suite struct EscapingTests {
-    @Test("M2 control and bidirectional characters of a torrent are shown, not obeyed")
-    func m2ControlsAreShownNotObeyed() {
-        #expect(terminalSafe("a\u{1B}[31mb") == "a\\u{1b}[31mb")
-        #expect(terminalSafe("exe.\u{202E}gpj") == "exe.\\u{202e}gpj")
-        #expect(terminalSafe("a\nb\tc\rd") == "a\\nb\\tc\\rd")
-        #expect(terminalSafe("\u{9B}2J\u{7F}") == "\\u{9b}2J\\u{7f}")
-        #expect(isASCII(terminalSafe("\u{2028}\u{2066}\u{FEFF}\u{E0041}")))
-    }
-
-    @Test func wordsOfAllScriptsStay() {
-        for text in ["Größe", "日本語", "עברית", "👨‍👩‍👧", "नमस्ते", "می‌خواهم"] {
-            #expect(terminalSafe(text) == text)
-        }
-    }
-
-    @Test func noByteSequenceReachesTheTerminalRaw() {
-        var generator = SeededGenerator(seed: 11)
-        for _ in 0..<2_000 {
-            let bytes = (0..<24).map { _ in UInt8.random(in: 0...255, using: &generator) }
-            let text = String(decoding: bytes, as: UTF8.self)
-            #expect(isSafeInTerminal(terminalSafe(text)))
-            #expect(isSafeInTerminal(JSON.string(text).text))
-        }
-    }
-}
-
 @Suite struct ColumnsTests {
     @Test(arguments: [
         ("abc", 3), ("é", 1), ("e\u{301}", 1), ("日本", 4), ("👍", 2), ("👨‍👩‍👧", 2), ("░█", 2),
@@ -124,24 +97,6 @@ import Units
     }
 }
 
-@Suite struct JSONTests {
-    @Test func writesValuesInTheOrderGiven() {
-        let value: JSON = [
-            "b": 1, "a": [true, .null, .number(0.5)], "é": .string("\"\\\n\u{1}"),
-        ]
-        #expect(value.text == #"{"b":1,"a":[true,null,0.5],"é":"\"\\\n\u0001"}"#)
-    }
-
-    @Test func numbersThatJSONDoesNotHaveAreNull() {
-        #expect(JSON.number(.infinity).text == "null")
-        #expect(JSON.number(.nan).text == "null")
-    }
-
-    @Test func escapesBeyondTheBasicPlaneAsPairs() {
-        #expect(JSON.string("\u{E0041}").text == #""\udb40\udc41""#)
-    }
-}
-
 @Suite struct StyledLineTests {
     @Test func colourIsWrittenOnlyWhereWanted() {
         var line = StyledLine("a", .good)
@@ -158,29 +113,5 @@ import Units
         #expect(line.clipped(to: 3).plainText == "ab…")
         #expect(line.clipped(to: 4).spans.map(\.style) == [.good, .bad])
         #expect(line.clipped(to: 0).plainText == "")
-    }
-}
-
-@Suite struct FailureTests {
-    @Test func isOneLineThatNamesTheThing() {
-        let failure = Failure(
-            .unreadableSource, "T.torrent", "piece hashes: 39 bytes, not a multiple of 20")
-        #expect(failure.line == "swarm: T.torrent: piece hashes: 39 bytes, not a multiple of 20")
-        #expect(
-            Failure(.failed, "a\nb", "c", remedy: "d").line == "swarm: a\\nb: c; d")
-        #expect(
-            failure.json.text
-                == #"{"error":{"code":4,"message":"T.torrent: piece hashes: 39 bytes, "#
-                + #"not a multiple of 20","subject":"T.torrent"}}"#)
-    }
-
-    @Test func systemErrorsAreInWords() {
-        #expect(systemErrorText(2) == "no such file or directory")
-        #expect(systemErrorText(5) == "input/output error")
-    }
-
-    @Test func statusesAreThoseOfTheContract() {
-        #expect(
-            ExitStatus.allCases.map(\.rawValue) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130, 143])
     }
 }

@@ -1,7 +1,9 @@
 import ArgumentParser
 import Discovery
 import Hashing
+import JSONText
 import Kademlia
+import Terminal
 import Units
 
 struct DHT: ParsableCommand {

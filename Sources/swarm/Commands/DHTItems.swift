@@ -3,8 +3,10 @@ import Bencode
 import Discovery
 import Glibc
 import Hashing
+import JSONText
 import Kademlia
 import Synchronization
+import Terminal
 import Units
 
 /// Peers that were written already, for the tasks of both address families.

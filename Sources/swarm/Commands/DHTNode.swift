@@ -1,7 +1,9 @@
 import ArgumentParser
 import Discovery
 import Glibc
+import JSONText
 import Kademlia
+import Terminal
 import Units
 
 extension DHT {

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Glibc
+import JSONText
 import Metainfo
+import Terminal
 
 struct Edit: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,8 +1,10 @@
 import ArgumentParser
 import Chunker
 import FoundationEssentials
+import JSONText
 import Metainfo
 import SwarmEngine
+import Terminal
 import Units
 
 struct Fetch: AsyncParsableCommand {

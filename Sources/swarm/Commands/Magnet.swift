@@ -1,5 +1,7 @@
 import ArgumentParser
+import JSONText
 import Metainfo
+import Terminal
 
 struct Magnet: ParsableCommand {
     static let configuration = CommandConfiguration(

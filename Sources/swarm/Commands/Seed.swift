@@ -1,7 +1,9 @@
 import ArgumentParser
 import FoundationEssentials
+import JSONText
 import Metainfo
 import SwarmEngine
+import Terminal
 import Units
 
 struct Seed: AsyncParsableCommand {

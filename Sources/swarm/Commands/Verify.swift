@@ -1,7 +1,9 @@
 import ArgumentParser
 import Glibc
+import JSONText
 import Metainfo
 import Storage
+import Terminal
 import Units
 
 struct Verify: AsyncParsableCommand {

@@ -1,5 +1,7 @@
 import Glibc
+import JSONText
 import Synchronization
+import Terminal
 
 /// The process's standard output and standard error. Text that is written while a live block
 /// stands on the terminal goes above it. For use by any thread.
@@ -77,7 +79,7 @@ final class Console: Sendable {
     }
 
     func report(_ failure: Failure) {
-        writeError(StyledLine(options.json ? failure.json.text : failure.line))
+        writeError(StyledLine(options.json ? failure.json.text : failure.line(from: "swarm")))
     }
 
     func writeError(_ line: StyledLine) {
@@ -131,26 +133,4 @@ private func terminalSize() -> (width: Int, height: Int) {
     guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0
     else { return (80, 24) }
     return (Int(size.ws_col), Int(size.ws_row))
-}
-
-/// 0, or the `errno` of the write that failed.
-func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Int32 {
-    var bytes = bytes[...]
-    while !bytes.isEmpty {
-        let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-        if count > 0 {
-            bytes = bytes.dropFirst(count)
-        } else if errno == EAGAIN {
-            // Standard error may have been made non-blocking by who shares it.
-            var place = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-            _ = poll(&place, 1, 1_000)
-        } else if errno != EINTR {
-            return errno
-        }
-    }
-    return 0
-}
-
-private func writeAll(_ text: String, to descriptor: Int32) -> Int32 {
-    writeAll(Array(text.utf8), to: descriptor)
 }

@@ -1,3 +1,4 @@
+import Terminal
 import Units
 
 /// The block that a terminal shows while torrents run. A function of what is to be shown and of

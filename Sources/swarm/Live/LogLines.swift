@@ -1,4 +1,6 @@
+import JSONText
 import Logging
+import Terminal
 
 /// Writes log messages to standard error, above the live block; as JSON where results are.
 struct LogLines: LogHandler {

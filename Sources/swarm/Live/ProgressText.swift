@@ -1,3 +1,5 @@
+import JSONText
+import Terminal
 import Units
 
 /// Progress where nothing can be redrawn: one line of plain words for a pipe, one object for

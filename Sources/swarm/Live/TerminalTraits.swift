@@ -1,3 +1,5 @@
+import JSONText
+
 /// What may be written where, by the options, the environment and what the streams are.
 struct TerminalTraits: Equatable, Sendable {
     enum ColourChoice: String, CaseIterable, Sendable {

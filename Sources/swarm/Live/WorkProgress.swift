@@ -1,4 +1,6 @@
+import JSONText
 import Synchronization
+import Terminal
 import Units
 
 /// How far a piece of work on one torrent's bytes is: hashing, checking.

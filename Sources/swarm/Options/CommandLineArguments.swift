@@ -1,4 +1,5 @@
 import ArgumentParser
+import Terminal
 
 /// The command that the arguments and the environment ask for.
 enum CommandLineArguments {

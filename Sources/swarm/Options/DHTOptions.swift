@@ -3,6 +3,7 @@ import Discovery
 import FoundationEssentials
 import Hashing
 import Kademlia
+import Terminal
 import Units
 
 /// How to reach the DHT: for the commands of `dht`.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Terminal
 import Units
 
 /// How to reach peers: for `seed` and `fetch`.

@@ -1,5 +1,7 @@
 import Discovery
+import JSONText
 import Kademlia
+import Terminal
 import Units
 
 /// What one address family's part of a question brought.

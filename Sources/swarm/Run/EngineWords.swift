@@ -1,4 +1,5 @@
 import SwarmEngine
+import Terminal
 import Units
 
 extension EngineError {

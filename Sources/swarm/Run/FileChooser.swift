@@ -1,5 +1,6 @@
 import Chunker
 import Metainfo
+import Terminal
 import Units
 
 /// Which files of a torrent `--files` and `--match` choose.

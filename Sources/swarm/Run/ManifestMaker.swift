@@ -1,6 +1,8 @@
 import Chunker
 import Glibc
+import JSONText
 import Metainfo
+import Terminal
 
 /// Makes a manifest of content and writes it: for `create` and `seed`.
 struct ManifestMaker {

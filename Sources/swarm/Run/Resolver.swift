@@ -1,5 +1,6 @@
 import Dispatch
 import Glibc
+import Terminal
 import Units
 
 /// Addresses of hosts, by the system's resolver. It may block for long, so that it never runs on

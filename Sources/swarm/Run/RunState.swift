@@ -1,3 +1,4 @@
+import Terminal
 import Units
 
 /// When a command that runs torrents is over, and how it ends. Time is an argument.

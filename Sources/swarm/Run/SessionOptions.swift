@@ -1,6 +1,7 @@
 import Discovery
 import Logging
 import SwarmEngine
+import Terminal
 import Units
 
 extension NetworkOptions {

@@ -1,6 +1,8 @@
 import FoundationEssentials
+import JSONText
 import Metainfo
 import SwarmEngine
+import Terminal
 import Units
 
 extension TorrentRun {

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Metainfo
 import SwarmEngine
+import Terminal
 import Units
 
 extension TorrentStatus {

@@ -1,5 +1,6 @@
 import Metainfo
 import SwarmEngine
+import Terminal
 
 /// What `fetch` is told to fetch, from wherever it may come.
 enum TorrentSource {

@@ -1,4 +1,6 @@
+import JSONText
 import Metainfo
+import Terminal
 import Units
 
 /// Which files of a torrent are what they should be, by what is on disk and which pieces are

@@ -1,4 +1,5 @@
 import Bencode
+import JSONText
 import Kademlia
 import Units
 

@@ -1,3 +1,5 @@
+import Terminal
+
 /// The files of a torrent as a tree, each with its number and its size.
 struct FileTree {
     struct File: Equatable, Sendable {

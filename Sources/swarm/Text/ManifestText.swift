@@ -1,5 +1,7 @@
 import Hashing
+import JSONText
 import Metainfo
+import Terminal
 import Units
 
 /// What is in a manifest, as text and as JSON.

@@ -1,6 +1,6 @@
 /// A JSON value with its members in the order given.
-enum JSON: Sendable {
-    typealias Member = (name: String, value: JSON)
+public enum JSON: Sendable {
+    public typealias Member = (name: String, value: JSON)
 
     case null
     case bool(Bool)
@@ -10,12 +10,13 @@ enum JSON: Sendable {
     case array([JSON])
     case object([Member])
 
-    static func count(_ value: Int) -> JSON { .integer(Int64(value)) }
-    static func optional(_ text: String?) -> JSON { text.map(JSON.string) ?? .null }
-    static func strings(_ texts: [String]) -> JSON { .array(texts.map(JSON.string)) }
+    public static func count(_ value: Int) -> JSON { .integer(Int64(value)) }
+    public static func optional(_ text: String?) -> JSON { text.map(JSON.string) ?? .null }
+    public static func optional(_ value: Double?) -> JSON { value.map(JSON.number) ?? .null }
+    public static func strings(_ texts: [String]) -> JSON { .array(texts.map(JSON.string)) }
 
     /// The value on one line. Characters that could steer a terminal are escaped.
-    var text: String {
+    public var text: String {
         var out = ""
         write(into: &out)
         return out
@@ -73,11 +74,11 @@ enum JSON: Sendable {
 extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
     ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
-    init(stringLiteral value: String) { self = .string(value) }
-    init(integerLiteral value: Int64) { self = .integer(value) }
-    init(booleanLiteral value: Bool) { self = .bool(value) }
-    init(arrayLiteral elements: JSON...) { self = .array(elements) }
-    init(dictionaryLiteral elements: (String, JSON)...) {
+    public init(stringLiteral value: String) { self = .string(value) }
+    public init(integerLiteral value: Int64) { self = .integer(value) }
+    public init(booleanLiteral value: Bool) { self = .bool(value) }
+    public init(arrayLiteral elements: JSON...) { self = .array(elements) }
+    public init(dictionaryLiteral elements: (String, JSON)...) {
         self = .object(elements.map { (name: $0.0, value: $0.1) })
     }
 }

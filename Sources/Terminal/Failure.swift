@@ -1,15 +1,17 @@
 import Glibc
+public import JSONText
 
 /// Why a command did not do what it was asked: one line that names the thing, says what is wrong
 /// with it and, where that is not plain, what to do.
-struct Failure: Error, Equatable, Sendable {
-    let status: ExitStatus
+public struct Failure: Error, Equatable, Sendable {
+    public let status: ExitStatus
     /// What it is about: a file, a link, an address, as the user wrote it.
-    let subject: String?
-    let problem: String
-    let remedy: String?
+    public let subject: String?
+    public let problem: String
+    public let remedy: String?
 
-    init(_ status: ExitStatus, _ subject: String?, _ problem: String, remedy: String? = nil) {
+    public init(_ status: ExitStatus, _ subject: String?, _ problem: String, remedy: String? = nil)
+    {
         self.status = status
         self.subject = subject
         self.problem = problem
@@ -17,20 +19,22 @@ struct Failure: Error, Equatable, Sendable {
     }
 
     /// A failure that an `errno` explains.
-    init(_ status: ExitStatus, _ subject: String?, errno code: Int32, remedy: String? = nil) {
+    public init(_ status: ExitStatus, _ subject: String?, errno code: Int32, remedy: String? = nil)
+    {
         self.init(status, subject, systemErrorText(code), remedy: remedy)
     }
 
     /// The line without the program's name; nothing in it can steer a terminal.
-    var message: String {
+    public var message: String {
         let text = [subject, problem].compactMap(\.self).joined(separator: ": ")
         return terminalSafe(remedy.map { "\(text); \($0)" } ?? text)
     }
 
-    var line: String { "swarm: \(message)" }
+    /// What standard error gets of it.
+    public func line(from program: String) -> String { "\(program): \(message)" }
 
     /// The same for `--json`.
-    var json: JSON {
+    public var json: JSON {
         var members: [JSON.Member] = [
             ("code", .integer(Int64(status.rawValue))), ("message", .string(message)),
         ]
@@ -40,7 +44,7 @@ struct Failure: Error, Equatable, Sendable {
 }
 
 /// The system's words for an `errno`: `no such file or directory`.
-func systemErrorText(_ code: Int32) -> String {
+public func systemErrorText(_ code: Int32) -> String {
     guard let text = strerror(code) else { return "error \(code)" }
     let words = String(cString: text)
     // The line goes on after a colon, so only abbreviations keep their capitals.

@@ -1,19 +1,8 @@
-extension Unicode.Scalar {
-    /// Whether writing it to a terminal could move the cursor, change colours, reorder the line or
-    /// hide text: controls, line separators, and formatting characters such as the bidirectional
-    /// overrides. Joiners are allowed: scripts and emoji need them.
-    var isUnsafeInTerminal: Bool {
-        switch properties.generalCategory {
-        case .control, .lineSeparator, .paragraphSeparator, .surrogate: return true
-        case .format: return self != "\u{200C}" && self != "\u{200D}"
-        default: return false
-        }
-    }
-}
+import JSONText
 
 /// `text` with everything that could steer a terminal spelt out: `\u{202e}`. For all words that
 /// come from a torrent, a tracker, a peer or the system.
-func terminalSafe(_ text: String) -> String {
+public func terminalSafe(_ text: String) -> String {
     guard text.unicodeScalars.contains(where: \.isUnsafeInTerminal) else { return text }
     var safe = ""
     for scalar in text.unicodeScalars {

@@ -1,5 +1,5 @@
 /// How the process ends, so that a script can tell why without reading the message.
-enum ExitStatus: Int32, CaseIterable, Sendable {
+public enum ExitStatus: Int32, CaseIterable, Sendable {
     case done = 0
     case failed = 1
     case badUsage = 2
@@ -14,7 +14,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
     case terminated = 143
 
     /// The words of the table in the manual page.
-    var meaning: String {
+    public var meaning: String {
         switch self {
         case .done: "Done."
         case .failed: "Another failure."
@@ -34,11 +34,13 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
 }
 
 /// Ends a command with a status that needs no words, or that has had them.
-struct EarlyEnd: Error {
-    let status: ExitStatus
+public struct EarlyEnd: Error {
+    public let status: ExitStatus
+
+    public init(status: ExitStatus) { self.status = status }
 
     /// Throws unless all is well.
-    static func check(_ status: ExitStatus) throws(EarlyEnd) {
+    public static func check(_ status: ExitStatus) throws(EarlyEnd) {
         if status != .done { throw EarlyEnd(status: status) }
     }
 }
