@@ -55,6 +55,9 @@ let Subprocess = External(
     product: "Subprocess", package: "swift-subprocess",
     source: .package(
         url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []))
+let SystemPackage = External(
+    product: "SystemPackage", package: "swift-system",
+    source: .package(url: "https://github.com/apple/swift-system", from: "1.5.0"))
 
 let house: [Room] = [
     // Floor 0, ground.
@@ -116,9 +119,9 @@ let house: [Room] = [
             "JSONText", "Hashing", "Units",
         ],
         packages: [
-            Hummingbird, HTTPTypes, ServiceLifecycle, TOMLKit, Subprocess, AsyncHTTPClient,
-            NIOCore, NIOPosix, Logging,
-        ]),
+            Hummingbird, HTTPTypes, ServiceLifecycle, TOMLKit, Subprocess, SystemPackage,
+            AsyncHTTPClient, NIOCore, NIOPosix, Logging,
+        ], libraries: ["CLinux"]),
     room("Terminal", uses: ["JSONText"], testUses: ["Units"]),
 
     // Floor 7, doors.

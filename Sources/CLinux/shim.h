@@ -3,6 +3,7 @@
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 // Calls of Linux that the C library declares for _GNU_SOURCE only, and Swift's Glibc therefore
@@ -30,6 +31,12 @@ static inline int rename_without_replacing(
 /// Gives the file its blocks up to `length`; EOPNOTSUPP where the file system cannot.
 static inline int allocate_blocks(int descriptor, long length) {
     return fallocate(descriptor, 0, 0, length);
+}
+
+/// What kind of file system the open file is on, by its magic number of statfs(2); -1 if none says.
+static inline long file_system_kind(int descriptor) {
+    struct statfs facts;
+    return fstatfs(descriptor, &facts) == 0 ? (long)facts.f_type : -1;
 }
 
 /// Names a thread, for those who look at a running process. At most 15 bytes.

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 
 build=(libssl-dev zlib1g-dev libsqlite3-dev iproute2)
 test=(transmission-daemon transmission-cli aria2 rtorrent opentracker python3 python3-venv
-    python3-libtorrent)
+    python3-libtorrent prometheus)
 libtorrent=2.1.1
 venv=.build-tools/libtorrent
 

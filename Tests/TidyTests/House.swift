@@ -65,7 +65,8 @@ struct House {
             imports: [
                 "SwarmEngine", "SwarmScheduler", "Storage", "Discovery", "Metainfo", "Bencode",
                 "JSONText", "Hashing", "Units", "Hummingbird", "HTTPTypes", "ServiceLifecycle",
-                "TOMLKit", "Subprocess", "AsyncHTTPClient", "NIOCore", "NIOPosix", "Logging",
+                "TOMLKit", "Subprocess", "SystemPackage", "AsyncHTTPClient", "NIOCore", "NIOPosix",
+                "Logging", "CLinux",
             ]),
         "Terminal": Room(floor: 6, imports: ["JSONText"]),
         "swarm": Room(
