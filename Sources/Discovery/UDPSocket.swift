@@ -176,9 +176,9 @@ extension UDPSocket {
             while let open, turns > 0 {
                 turns -= 1
                 switch batch.read(from: open.number) {
-                case .datagrams(let count):
-                    deliver(count)
-                    if count < Limits.datagramsPerCall { return rearm() }
+                // Who waited for these answers may have asked again already, and a look costs far
+                // less than to be woken.
+                case .datagrams(let count): deliver(count)
                 case .nothing:
                     queue.send(to: open.number, by: batch)
                     return rearm()
