@@ -42,10 +42,7 @@ extension DHTDriver {
         let known = places.prefix(Limits.dhtPlacesMax)
         add(known.compactMap(\.endpoint))
         for place in known where place.endpoint == nil {
-            Task {
-                guard let addresses = try? await resolver.addresses(of: place.host) else { return }
-                add(addresses.map { $0.with(port: place.port) })
-            }
+            lookUp(place) { $0.add($1) }
         }
     }
 
@@ -62,10 +59,22 @@ extension DHTDriver {
                 askForWay([endpoint])
                 continue
             }
-            Task {
-                let addresses = (try? await resolver.addresses(of: place.host)) ?? []
-                resolved(place, addresses.map { $0.with(port: place.port) })
-            }
+            lookUp(place) { $0.resolved(place, $1) }
+        }
+    }
+
+    /// Finds out where a name leads; nowhere, if that cannot be found out.
+    private func lookUp(
+        _ place: DHTPlace,
+        then body: @escaping @Sendable (isolated DHTDriver, [Endpoint]) -> Void
+    ) {
+        guard lookUps.count < Limits.dhtPlacesMax else { return }
+        lastLookUp += 1
+        let id = lastLookUp
+        lookUps[id] = Task {
+            let addresses = (try? await resolver.addresses(of: place.host)) ?? []
+            lookUps.removeValue(forKey: id)
+            if !Task.isCancelled { body(self, addresses.map { $0.with(port: place.port) }) }
         }
     }
 

@@ -29,6 +29,10 @@ public actor DHTDriver {
     private var joinWaiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
     private var lastWaiter: UInt64 = 0
 
+    /// Look-ups of nodes' names.
+    var lookUps: [UInt64: Task<Void, Never>] = [:]
+    var lastLookUp: UInt64 = 0
+
     var bootstrap = DHTBootstrap()
     var waysIn: DHTWaysIn
     /// What the file holds.
@@ -142,6 +146,10 @@ public actor DHTDriver {
         searches = [:]
         for waiter in joinWaiters.values { waiter.resume() }
         joinWaiters = [:]
+        for task in lookUps.values { task.cancel() }
+        // None may come back to the event loop when it is gone.
+        for task in lookUps.values { await task.value }
+        lookUps = [:]
         await resolver.shutdown()
         await saving?.value
         if configuration.savesTable, let path = configuration.stateFile {
@@ -364,6 +372,7 @@ extension DHTDriver {
             }
             await withCheckedContinuation { joinWaiters[id] = $0 }
             timer.cancel()
+            await timer.value
         }
     }
 

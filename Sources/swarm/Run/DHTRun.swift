@@ -14,8 +14,8 @@ struct DHTFinding: Sendable {
     var scraped: (seeds: Double, peers: Double)?
     var hops: [DHTHop] = []
 
-    /// Takes in what happened; true if it is the end.
-    mutating func take(_ event: DHTEvent) -> Bool {
+    /// Takes in what happened.
+    mutating func take(_ event: DHTEvent) {
         switch event {
         case .peers(_, let peers, _):
             self.peers += peers.filter { !self.peers.contains($0) }
@@ -24,12 +24,9 @@ struct DHTFinding: Sendable {
             answer = (contact, roundTrip, version)
         case .scraped(_, let seeds, let peers): scraped = (seeds, peers)
         case .hop(_, let hop): hops.append(hop)
-        case .finished(_, let result):
-            self.result = result
-            return true
+        case .finished(_, let result): self.result = result
         case .samples, .joined, .externalAddress, .idChanged: break
         }
-        return false
     }
 }
 
@@ -105,7 +102,7 @@ struct DHTRun {
                             console.remark(DHTText.line(hop))
                         }
                         try onEvent(event)
-                        if finding.take(event) { break }
+                        finding.take(event)
                     }
                     return finding
                 }
