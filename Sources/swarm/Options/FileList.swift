@@ -1,3 +1,5 @@
+import Units
+
 /// Which files of a torrent are meant: numbers and ranges as `show` and `fetch --list` print them,
 /// from 1. Ranges are kept as they are: `1-4000000000` costs nothing.
 struct FileList: Equatable, Sendable {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Chunker
+import Units
 
 /// What a new manifest is to be like: for `create` and `seed`.
 struct ManifestOptions: ParsableArguments {

@@ -1,5 +1,5 @@
 /// Why the text of an option's value cannot be read, and how it should be written.
-enum ValueFault: Error, Equatable, Sendable, CustomStringConvertible {
+public enum ValueFault: Error, Equatable, Sendable, CustomStringConvertible {
     case notASize
     case notARate
     case ambiguousBits(String)
@@ -18,7 +18,7 @@ enum ValueFault: Error, Equatable, Sendable, CustomStringConvertible {
     case notAnInfoHash
     case notAKey
 
-    var description: String {
+    public var description: String {
         switch self {
         case .notASize: "write a size as 512k, 10M, 10MiB or 1.5G"
         case .notARate: "write a rate as 500k, 10M, 5MB/s or 80mbit, or none for no limit"

@@ -1,5 +1,3 @@
-import Units
-
 /// A number with its unit, as `1.5G` is 1.5 and `G`.
 private struct Measure {
     let whole: Int64
@@ -52,7 +50,7 @@ private func byteFactor(_ unit: Substring) -> Int64? {
 }
 
 /// A size in bytes: `16k`, `10M` and `10MiB` in powers of 1024, `10MB` in powers of 1000.
-func parseSize(_ text: String) throws(ValueFault) -> Int64 {
+public func parseSize(_ text: String) throws(ValueFault) -> Int64 {
     guard let measure = Measure(text[...]) else { throw .notASize }
     guard let factor = byteFactor(measure.unit) else { throw .notASize }
     guard let bytes = measure.times(factor) else { throw .outOfRange }
@@ -60,7 +58,7 @@ func parseSize(_ text: String) throws(ValueFault) -> Int64 {
 }
 
 /// A rate: a size a second, or bits a second as `80mbit`; `nil` for no limit (`0` and `none`).
-func parseRate(_ text: String) throws(ValueFault) -> ByteRate? {
+public func parseRate(_ text: String) throws(ValueFault) -> ByteRate? {
     if text.lowercased() == "none" { return nil }
     guard let measure = Measure(text[...]) else { throw .notARate }
     let unit = measure.unit.hasSuffix("/s") ? measure.unit.dropLast(2) : measure.unit
@@ -94,7 +92,7 @@ private func bitFactor(_ prefix: Substring) -> Int64? {
 }
 
 /// A length of time: `90s`, `5m`, `2h`, `1d`, `1h30m`; a bare number is seconds.
-func parseInterval(_ text: String) throws(ValueFault) -> Interval {
+public func parseInterval(_ text: String) throws(ValueFault) -> Interval {
     var rest = text[...]
     var total = Interval.zero
     var smallest = Int64.max
@@ -129,24 +127,7 @@ private func intervalFactor(_ unit: Substring, isAlone: Bool) -> Int64? {
 }
 
 /// An upload ratio, 0 or more.
-func parseRatio(_ text: String) throws(ValueFault) -> Double {
+public func parseRatio(_ text: String) throws(ValueFault) -> Double {
     guard let measure = Measure(text[...]), measure.unit.isEmpty else { throw .notARatio }
     return Double(measure.whole) + Double(measure.billionths) / 1e9
-}
-
-/// When a torrent says it was made.
-enum CreationDate: Equatable, Sendable {
-    case now
-    case none
-    case seconds(Int64)
-}
-
-func parseCreationDate(_ text: String) throws(ValueFault) -> CreationDate {
-    switch text.lowercased() {
-    case "now": return .now
-    case "none": return .none
-    default:
-        guard let seconds = Int64(text), seconds >= 0 else { throw .notADate }
-        return .seconds(seconds)
-    }
 }
