@@ -1,0 +1,151 @@
+import JSONText
+import Testing
+import Units
+
+@testable import Seedbox
+
+@Suite struct SettingsTests {
+    @Test func allSettingsCanBeReadAsTheyAreWritten() throws {
+        for key in SettingKey.all {
+            var settings = Settings()
+            settings.storage.downloadFolder = "/d"
+            settings.storage.stateFolder = "/s"
+            let before = settings
+            try key.field.read(key.field.write(settings, false), &settings)
+            #expect(settings == before, "\(key.name)")
+        }
+    }
+
+    @Test func namesAreThereOnce() {
+        #expect(Set(SettingKey.all.map(\.name)).count == SettingKey.all.count)
+        let variables = SettingKey.all.flatMap(\.variables)
+        #expect(Set(variables).count == variables.count)
+    }
+
+    @Test func ratesAndSizesHaveUnits() throws {
+        let changes = try SettingsChanges([
+            "limits": ["down": "10M", "up": "80mbit", "alternative-up": 5_000],
+            "storage": ["minimum-free": "1.5G"],
+            "seeding": ["time": "2h", "ratio": 1.5, "idle": .null],
+        ])
+        let settings = try Settings().applying(changes)
+        #expect(settings.limits.down == ByteRate(bytesPerSecond: 10 << 20))
+        #expect(settings.limits.up == ByteRate(bytesPerSecond: 10_000_000))
+        #expect(settings.limits.alternativeUp == ByteRate(bytesPerSecond: 5_000))
+        #expect(settings.storage.minimumFree == 3 << 29)
+        #expect(settings.seeding.seedTime == .atMost(7_200))
+        #expect(settings.seeding.ratio == .atMost(1.5))
+        #expect(settings.seeding.idle == .unlimited)
+    }
+
+    @Test(
+        arguments: [
+            (
+                ["limits": ["dwon": 1]], "limits.dwon",
+                "unknown key 'limits.dwon'; did you mean 'limits.down'?"
+            ),
+            (["limits": ["down": "fast"]], "limits.down", "\(ValueFault.notARate)"),
+            (["limits": ["down": -1]], "limits.down", "\(ValueFault.notARate)"),
+            (["queue": ["enabled": 1]], "queue.enabled", "write true or false"),
+            (
+                ["categories": [["nme": "x"]]], "categories[0].nme",
+                "unknown key 'nme'; did you mean 'name'?"
+            ),
+            (["categories": [["folder": "/x"]]], "categories[0]", "'name' is missing"),
+            (
+                ["categories": [["name": "x"], ["name": "x"]]], "categories",
+                "'x' stands there twice"
+            ),
+            (
+                ["storage": ["download-folder": "x"]], "storage.download-folder",
+                "write a path from the root, or from ~/"
+            ),
+            (
+                ["storage": ["download-folder": "/a/../etc"]], "storage.download-folder",
+                "write the path without '..'"
+            ),
+            (
+                ["log": ["level": "loud"]], "log.level",
+                "write one of trace, debug, info, notice, warning, error"
+            ),
+        ] as [(JSON, String, String)])
+    func wrongValuesAreNamed(_ json: JSON, _ field: String, _ reason: String) {
+        #expect(throws: SeedboxError.badValue(field: field, reason: reason)) {
+            try SettingsChanges(json)
+        }
+    }
+
+    @Test("R8 programs, folders and secrets cannot be changed by those who speak to the daemon")
+    func onlyTheFileDecidesOverPrograms() {
+        for name in [
+            "hooks.added", "hooks.completed", "hooks.seeding-done", "webhooks", "watch",
+            "api.listen", "api.password", "api.tokens", "storage.allowed-roots",
+            "storage.state-folder", "network.private-urls", "api.allowed-hosts",
+        ] {
+            #expect(SettingKey.named(name)?.reach != .anyTime, "\(name)")
+        }
+        #expect(throws: SeedboxError.self) {
+            try SettingsChanges(["hooks": ["added": ["/bin/sh", "-c", "id"]]])
+        }
+    }
+
+    @Test func changesAreWhatTellsSettingsApart() throws {
+        var wanted = Settings()
+        wanted.limits.down = ByteRate(bytesPerSecond: 7)
+        wanted.categories = [Category(name: "films")]
+        var changes = SettingsChanges(from: Settings(), to: wanted)
+        #expect(changes.names == ["categories", "limits.down"])
+        #expect(try Settings().applying(changes) == wanted)
+        #expect(SettingsChanges(stored: changes.text) == changes)
+
+        var later = SettingsChanges()
+        try later.reset("limits.down")
+        changes.merge(later)
+        #expect(changes.names == ["categories"])
+    }
+
+    @Test func whatIsKeptAndDoesNotHoldAnyMoreIsLeftOut() {
+        let kept = SettingsChanges(stored: #"{"limits.down":7,"log.level":"loud","no.more":1}"#)
+        let (settings, leftOut) = Settings().restoring(kept)
+        #expect(settings.limits.down == ByteRate(bytesPerSecond: 7))
+        #expect(leftOut == ["log.level"])
+    }
+
+    @Test func secretsAreNotShown() throws {
+        var settings = Settings()
+        settings.api.password = "geheim"
+        var token = Settings.Token(name: "a")
+        token.token = "geheim"
+        settings.api.tokens = [token]
+        settings.webhooks = [Settings.Webhook(url: "https://u:geheim@example.org/geheim?x=geheim")]
+        #expect(!settings.json.text.contains("geheim"))
+        #expect(settings.json["webhooks"]?.text.contains("https://example.org/(hidden)") == true)
+    }
+}
+
+@Suite struct WeekScheduleTests {
+    @Test(arguments: [
+        "mon-fri 08:00-18:00", "sat,sun 22:00-06:00", "daily 01:30-07:00", "wed 00:00-00:00",
+    ])
+    func readsWhatItWrites(_ text: String) throws {
+        #expect(try #require(WeekSchedule.Span(text)).text == text)
+    }
+
+    @Test(arguments: [
+        "", "mon", "mon 8-18", "mon 08:00", "mon 24:00-01:00", "xyz 01:00-02:00",
+        "mon 08:60-09:00", "mon 08:00-25:00", "mon- 01:00-02:00", "mon +8:00-09:00",
+    ])
+    func refusesWhatIsNoSpan(_ text: String) {
+        #expect(WeekSchedule.Span(text) == nil)
+    }
+
+    @Test func goesOverMidnightAndTheEndOfTheWeek() throws {
+        let schedule = WeekSchedule([try #require(WeekSchedule.Span("sun 22:00-06:00"))])
+        let sunday = 6 * WeekSchedule.minutesOfDay
+        #expect(!schedule.contains(minuteOfWeek: sunday + 22 * 60 - 1))
+        #expect(schedule.contains(minuteOfWeek: sunday + 22 * 60))
+        #expect(schedule.contains(minuteOfWeek: 0))
+        #expect(schedule.contains(minuteOfWeek: 6 * 60 - 1))
+        #expect(!schedule.contains(minuteOfWeek: 6 * 60))
+    }
+}
