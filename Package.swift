@@ -27,6 +27,9 @@ let NIOSSL = External(
 let NIOHTTPCompression = External(
     product: "NIOHTTPCompression", package: "swift-nio-extras",
     source: .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"))
+let NIOHTTPTypes = External(
+    product: "NIOHTTPTypes", package: "swift-nio-extras",
+    source: .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"))
 let DequeModule = External(
     product: "DequeModule", package: "swift-collections", source: collections)
 let HeapModule = External(product: "HeapModule", package: "swift-collections", source: collections)
@@ -37,8 +40,8 @@ let GRDB = External(product: "GRDB", package: "GRDB.swift", source: grdb)
 let ArgumentParser = External(
     product: "ArgumentParser", package: "swift-argument-parser", source: argumentParser)
 
-let Hummingbird = External(
-    product: "Hummingbird", package: "hummingbird",
+let HummingbirdCore = External(
+    product: "HummingbirdCore", package: "hummingbird",
     source: .package(
         url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"))
 let HTTPTypes = External(
@@ -119,8 +122,8 @@ let house: [Room] = [
             "JSONText", "Hashing", "Units",
         ],
         packages: [
-            Hummingbird, HTTPTypes, ServiceLifecycle, TOMLKit, Subprocess, SystemPackage,
-            AsyncHTTPClient, NIOCore, NIOPosix, Logging,
+            HummingbirdCore, HTTPTypes, ServiceLifecycle, TOMLKit, Subprocess, SystemPackage,
+            AsyncHTTPClient, NIOCore, NIOPosix, NIOHTTP1, NIOHTTPTypes, Logging,
         ], libraries: ["CLinux"]),
     room("Terminal", uses: ["JSONText"], testUses: ["Units"]),
 

@@ -64,9 +64,9 @@ struct House {
             floor: 6,
             imports: [
                 "SwarmEngine", "SwarmScheduler", "Storage", "Discovery", "Metainfo", "Bencode",
-                "JSONText", "Hashing", "Units", "Hummingbird", "HTTPTypes", "ServiceLifecycle",
-                "TOMLKit", "Subprocess", "SystemPackage", "AsyncHTTPClient", "NIOCore", "NIOPosix",
-                "Logging", "CLinux",
+                "JSONText", "Hashing", "Units", "HummingbirdCore", "HTTPTypes",
+                "ServiceLifecycle", "TOMLKit", "Subprocess", "SystemPackage", "AsyncHTTPClient",
+                "NIOCore", "NIOPosix", "NIOHTTP1", "NIOHTTPTypes", "Logging", "CLinux",
             ]),
         "Terminal": Room(floor: 6, imports: ["JSONText"]),
         "swarm": Room(

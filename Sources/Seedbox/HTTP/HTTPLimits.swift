@@ -1,0 +1,38 @@
+extension Limits {
+    // MARK: HTTP
+
+    /// Bytes of a request's body, where the route does not say otherwise: lists of some ten
+    /// thousand ids, and nothing that needs more.
+    static let bodyBytesMax = 1 << 20
+    /// Bytes of a body that holds a manifest: the largest that are about.
+    static let manifestBodyBytesMax = 16 << 20
+    /// Bytes of all header fields of a request.
+    static let headerBytesMax = 8 << 10
+    static let headerCountMax = 100
+    /// Bytes of a request's path and query.
+    static let targetBytesMax = 4 << 10
+    /// Seconds from the first to the last byte of a request's head, and until the first comes.
+    static let headSecondsMax = 10
+    /// Seconds without a byte of a body that is awaited.
+    static let bodyStallSecondsMax = 10
+    /// Seconds that a connection is kept for a next request.
+    static let idleSecondsMax = 75
+    /// Connections at a time. One more closes the one that has been idle for the longest.
+    static let connectionsMax = 512
+    /// Bytes of a stream that its reader has not taken, before it waits for that.
+    static let streamPartBytesMax = 64 << 10
+
+    // MARK: Authority
+
+    /// Wrong passwords or tokens of an address in `failureWindowSeconds`, before it is banned.
+    static let failuresMax = 8
+    static let failureWindowSeconds: Int64 = 15 * 60
+    /// Wrong ones that cost nothing but the answer; each more doubles a wait of a second.
+    static let freeFailures = 3
+    /// Addresses whose failures are remembered; the one that failed longest ago is forgotten.
+    static let failedAddressesMax = 4_096
+    /// Bytes of an `Authorization` field: longer ones hold no password of ours.
+    static let authorizationBytesMax = 1_024
+    /// Passwords that are checked at a time; each takes 32 MiB and a tenth of a second.
+    static let passwordChecksMax = 2
+}
