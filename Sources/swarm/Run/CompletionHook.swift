@@ -1,6 +1,7 @@
 import Dispatch
 import Glibc
 import Terminal
+import Units
 
 /// The user's command that runs when a torrent is complete. The shell reads it as the user wrote
 /// it; what the torrent says reaches it in the environment only, where no shell interprets it.
