@@ -26,7 +26,7 @@ import Units
         let changes = try SettingsChanges([
             "limits": ["down": "10M", "up": "80mbit", "alternative-up": 5_000],
             "storage": ["minimum-free": "1.5G"],
-            "seeding": ["time": "2h", "ratio": 1.5, "idle": .null],
+            "seeding": ["time": "2h", "ratio": .number(1.5), "idle": .null],
         ])
         let settings = try Settings().applying(changes)
         #expect(settings.limits.down == ByteRate(bytesPerSecond: 10 << 20))
