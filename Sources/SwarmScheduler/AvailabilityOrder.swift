@@ -22,6 +22,13 @@ struct AvailabilityOrder: Sendable {
         availability = Array(repeating: 0, count: pieceCount)
     }
 
+    /// The same availability of all pieces, with none of them listed.
+    func emptied() -> AvailabilityOrder {
+        var copy = AvailabilityOrder(pieceCount: place.count)
+        copy.availability = availability
+        return copy
+    }
+
     /// How many of the counted peers have `piece`.
     func availability(of piece: PieceIndex) -> Int { Int(availability[piece.position]) }
 

@@ -17,7 +17,7 @@ public struct MetadataMachine: SwarmMember, Sendable {
     public typealias DeadlineReason = TorrentMachine.DeadlineReason
 
     public let infoHash: InfoHash
-    let configuration: Configuration
+    var configuration: Configuration
     var peers = PeerTable()
     var peerList: PeerList
     var peerExchange: PeerExchange
@@ -103,6 +103,8 @@ public struct MetadataMachine: SwarmMember, Sendable {
             peerList.setOwnAddress(address.with(port: configuration.listenPort))
         case .setLimits(_, let upload):
             uploadLimiter.setRate(upload, now: now)
+        case .setConnectionsMax(let count):
+            setConnectionsMax(count, now: now, into: &actions)
         case .tick:
             tick(now: now, into: &actions)
         default: break

@@ -79,6 +79,13 @@ public struct PeerList: Sendable {
     /// holepunching and for the next run.
     public func listeningEndpoint(of key: PeerKey) -> Endpoint? { connections[key]?.listening }
 
+    /// Who named the peer of a connection; nobody, as long as it is not known where it listens.
+    func origins(of key: PeerKey) -> PeerOrigins {
+        guard let endpoint = connections[key]?.listening, let position = positions[endpoint]
+        else { return [] }
+        return records[position].origins
+    }
+
     /// The endpoints worth keeping for the next run, the best first: those connected, then those
     /// that were connected and left well, then those never tried.
     public func worthKeeping(_ count: Int) -> [Endpoint] {

@@ -25,7 +25,10 @@ struct PiecePicker: Sendable {
     private(set) var wanted: Bitfield
     /// Pieces that are verified and on disk.
     private(set) var have: Bitfield
-    private var listing: AvailabilityOrder
+    /// The pieces that may be begun, the most important first: one list while all matter alike.
+    private var listings: [AvailabilityOrder]
+    /// For each piece the list that it belongs to; empty while there is one.
+    private var ranks: [UInt8] = []
     /// How many peers have everything.
     private(set) var seedCount = 0
     /// Pieces that are begun, in the order in which they were.
@@ -42,8 +45,8 @@ struct PiecePicker: Sendable {
         self.wanted = wanted
         self.blockCount = blockCount
         self.generator = SeededGenerator(seed: seed)
-        self.listing = AvailabilityOrder(pieceCount: have.count)
-        for position in 0..<have.count { list(PieceIndex(position)) }
+        self.listings = [AvailabilityOrder(pieceCount: have.count)]
+        listAll()
     }
 
     // MARK: What is known of pieces
@@ -61,7 +64,7 @@ struct PiecePicker: Sendable {
 
     /// How many connected peers have `piece`.
     func availability(of piece: PieceIndex) -> Int {
-        listing.availability(of: piece) + seedCount
+        listings[0].availability(of: piece) + seedCount
     }
 
     func partial(_ piece: PieceIndex) -> PartialPiece? {
@@ -71,11 +74,11 @@ struct PiecePicker: Sendable {
     // MARK: What peers have
 
     mutating func peerGained(_ piece: PieceIndex) {
-        listing.increment(piece, using: &generator)
+        for rank in listings.indices { listings[rank].increment(piece, using: &generator) }
     }
 
     mutating func peerLost(_ piece: PieceIndex) {
-        listing.decrement(piece, using: &generator)
+        for rank in listings.indices { listings[rank].decrement(piece, using: &generator) }
     }
 
     /// A peer with these pieces came; one that has everything is only counted.
@@ -93,17 +96,52 @@ struct PiecePicker: Sendable {
     mutating func select(_ selection: Bitfield) {
         precondition(selection.count == wanted.count)
         wanted = selection
+        listAll()
+    }
+
+    /// Begins those of `high` before all others, and those of `low` after them. Who is in both is
+    /// in `high`.
+    mutating func prioritize(high: Bitfield, low: Bitfield) {
+        guard high.count == pieceCount, low.count == pieceCount else { return }
+        let none = listings[0].emptied()
+        guard !(high.isEmpty && low.isEmpty) else {
+            ranks = []
+            listings = [none]
+            return listAll()
+        }
+        ranks = (0..<pieceCount).map { position in
+            let piece = PieceIndex(position)
+            return high.contains(piece) ? 0 : low.contains(piece) ? 2 : 1
+        }
+        listings = [none, none, none]
+        listAll()
+    }
+
+    /// Pieces that were begun and are not wanted any more, as far as they can be given up.
+    var unwantedPartials: [PieceIndex] {
+        partials.filter { $0.stage == .downloading && !wanted.contains($0.piece) }.map(\.piece)
+    }
+
+    private mutating func listAll() {
         for position in 0..<pieceCount { list(PieceIndex(position)) }
     }
 
     /// Lists `piece` for beginning if it is needed and not begun; unlists it otherwise.
     private mutating func list(_ piece: PieceIndex) {
         if needs(piece), partialAt[piece] == nil {
-            listing.insert(piece, using: &generator)
+            listings[rank(of: piece)].insert(piece, using: &generator)
         } else {
-            listing.remove(piece)
+            unlist(piece)
         }
     }
+
+    private mutating func unlist(_ piece: PieceIndex) { listings[rank(of: piece)].remove(piece) }
+
+    private func rank(of piece: PieceIndex) -> Int {
+        ranks.isEmpty ? 0 : Int(ranks[piece.position])
+    }
+
+    private func isListed(_ piece: PieceIndex) -> Bool { listings[rank(of: piece)].isListed(piece) }
 }
 
 // MARK: - Picking
@@ -152,7 +190,7 @@ extension PiecePicker {
 
     /// Whether every block that is needed was asked for: time for endgame.
     var isEndgame: Bool {
-        listing.order.isEmpty
+        listings.allSatisfy(\.order.isEmpty)
             && partials.allSatisfy { $0.freeCount == 0 || $0.stage != .downloading }
     }
 
@@ -190,24 +228,31 @@ extension PiecePicker {
     /// The piece to begin with this peer.
     private mutating func newPiece(for offer: Offer) -> PieceIndex? {
         if let only = offer.only {
-            return only.first { listing.isListed($0) && offer.pieces.contains($0) }
+            return only.first { isListed($0) && offer.pieces.contains($0) }
         }
-        guard !listing.order.isEmpty else { return nil }
-        if order == .sequential { return firstMissing(in: offer.pieces) }
-        if have.setCount < Limits.randomFirstPieces, let piece = randomPiece(of: offer) {
+        for rank in listings.indices where !listings[rank].order.isEmpty {
+            if let piece = newPiece(for: offer, rank: rank) { return piece }
+        }
+        return nil
+    }
+
+    private mutating func newPiece(for offer: Offer, rank: Int) -> PieceIndex? {
+        if order == .sequential { return offer.pieces.first { listings[rank].isListed($0) } }
+        if have.setCount < Limits.randomFirstPieces, let piece = randomPiece(of: offer, rank) {
             return piece
         }
-        for candidate in listing.order.prefix(Limits.pickScanMax) {
+        for candidate in listings[rank].order.prefix(Limits.pickScanMax) {
             let piece = PieceIndex(candidate)
             if offer.pieces.contains(piece) { return piece }
         }
-        return listing.order.count > Limits.pickScanMax ? rarest(of: offer.pieces) : nil
+        return listings[rank].order.count > Limits.pickScanMax
+            ? rarest(of: offer.pieces, rank) : nil
     }
 
     /// Somewhere in the listing, so that the first piece, which must come fast to have something
     /// to give, is not the one that is hardest to get.
-    private mutating func randomPiece(of offer: Offer) -> PieceIndex? {
-        let pieces = listing.order
+    private mutating func randomPiece(of offer: Offer, _ rank: Int) -> PieceIndex? {
+        let pieces = listings[rank].order
         let start = Int.random(in: 0..<pieces.count, using: &generator)
         for step in 0..<min(pieces.count, Limits.pickScanMax) {
             let piece = PieceIndex(pieces[(start + step) % pieces.count])
@@ -216,12 +261,9 @@ extension PiecePicker {
         return nil
     }
 
-    private func firstMissing(in pieces: Bitfield) -> PieceIndex? {
-        pieces.first { listing.isListed($0) }
-    }
-
     /// For a peer that has so little that none of it is among the rarest.
-    private func rarest(of pieces: Bitfield) -> PieceIndex? {
+    private func rarest(of pieces: Bitfield, _ rank: Int) -> PieceIndex? {
+        let listing = listings[rank]
         var best: PieceIndex?
         pieces.forEach { piece in
             guard listing.isListed(piece) else { return }
@@ -237,7 +279,7 @@ extension PiecePicker {
 
     private mutating func begin(_ piece: PieceIndex, exclusiveTo owner: PeerKey?, by peer: PeerKey)
     {
-        listing.remove(piece)
+        unlist(piece)
         var partial = PartialPiece(piece: piece, blockCount: blockCount(piece), startedBy: peer)
         partial.exclusiveTo = owner
         partialAt[piece] = partials.count
@@ -294,7 +336,7 @@ extension PiecePicker {
         let sources = partial(piece)?.sources ?? []
         removePartial(piece)
         have.insert(piece)
-        listing.remove(piece)
+        unlist(piece)
         return sources
     }
 
@@ -332,7 +374,7 @@ extension PiecePicker {
     mutating func found(_ piece: PieceIndex) {
         removePartial(piece)
         have.insert(piece)
-        listing.remove(piece)
+        unlist(piece)
     }
 
     private mutating func removePartial(_ piece: PieceIndex) {

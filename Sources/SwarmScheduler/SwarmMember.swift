@@ -4,7 +4,7 @@ import Units
 /// What both machines of a torrent do alike, with metadata and without: they let connections in,
 /// dial, and remember whom they know.
 protocol SwarmMember {
-    var configuration: TorrentMachine.Configuration { get }
+    var configuration: TorrentMachine.Configuration { get set }
     var peers: PeerTable { get set }
     var peerList: PeerList { get set }
     var peerExchange: PeerExchange { get set }
@@ -48,6 +48,7 @@ extension SwarmMember {
             refuse(id, isDuplicate ? .duplicate : .tooManyConnections, into: &actions)
             return nil
         }
+        if connection.isIncoming { counters.incomingConnections += 1 }
         actions.append(.admit(connectionID: id, key))
         return key
     }
@@ -150,6 +151,31 @@ extension SwarmMember {
         let connections = peerList.ban(identity, reason, now: now)
         actions.append(.banned(identity, reason))
         for key in connections { disconnect(key, .banned, now: now, into: &actions) }
+    }
+}
+
+// MARK: - How many there may be
+
+extension SwarmMember {
+    /// Of connections that are too many now, those go that carry the least, the newest first.
+    mutating func setConnectionsMax(
+        _ count: Int, now: Instant, into actions: inout ActionBuffer<TorrentAction>
+    ) {
+        let count = max(0, count)
+        configuration.connectionsMax = count
+        peerList.configuration.connectionsMax = count
+        guard peers.count > count else { return dial(now: now, into: &actions) }
+        let ranked = peers.active.compactMap { slot -> (PeerKey, rate: Int64)? in
+            guard let peer = peers[slot] else { return nil }
+            let (down, up) = (peer.downloadRate.rate(now: now), peer.uploadRate.rate(now: now))
+            return (peer.key, down.bytesPerSecond.addingSaturating(up.bytesPerSecond))
+        }
+        let byUse = ranked.enumerated().sorted {
+            ($0.element.rate, -$0.offset) < ($1.element.rate, -$1.offset)
+        }
+        for (_, (key, _)) in byUse.prefix(peers.count - count) {
+            disconnect(key, .tooManyConnections, now: now, into: &actions)
+        }
     }
 }
 

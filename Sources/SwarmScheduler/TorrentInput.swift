@@ -37,8 +37,16 @@ public enum TorrentInput: Sendable {
     case piecesLost([PieceIndex])
 
     case select(Bitfield)
+    /// Which pieces go before the others, and which after them.
+    case prioritize(high: Bitfield, low: Bitfield)
     case setOrder(sequential: Bool)
     case setLimits(download: ByteRate?, upload: ByteRate?)
+    /// Connections at most; of those above it the least useful go.
+    case setConnectionsMax(Int)
+    /// How many peers are served at once; nil: as many as go fast.
+    case setUploadSlots(Int?)
+    /// Whether peers are told of each other from now on (BEP 11).
+    case setPeerExchange(Bool)
     /// Time has passed.
     case tick
 }
@@ -173,6 +181,10 @@ public struct TorrentCounters: Hashable, Sendable {
     public var dials = 0
     public var dialFailures = 0
     public var refusedConnections = 0
+    /// Connections that others opened and that were taken.
+    public var incomingConnections = 0
+    /// Times that the disk could not take more for a while.
+    public var diskStalls = 0
     /// Times that a peer could have been asked for more but for the rate limit.
     public var limitedRequests = 0
     /// Times that a block could have been served but for the rate limit.

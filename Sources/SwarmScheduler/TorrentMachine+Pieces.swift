@@ -45,6 +45,7 @@ extension TorrentMachine {
     ) {
         guard !picker.have.contains(piece) else { return }
         let sources = picker.verified(piece)
+        if picker.wanted.contains(piece) { wantedHad += layout.contentLength(of: piece) }
         actions.append(.completed(piece))
         if banPolicy.remembers(piece) {
             redeemed[piece] = sources
@@ -78,12 +79,17 @@ extension TorrentMachine {
         guard isFinished, !wasFinished else { return }
         wasFinished = true
         actions.append(.finished)
+        tellUploadOnly(into: &actions)
+    }
+
+    /// Whether we want anything of peers (BEP 21).
+    private func tellUploadOnly(into actions: inout ActionBuffer<TorrentAction>) {
         for slot in peers.active {
             guard let key = peers[slot]?.key, peers[slot]?.connection.supportsExtensions == true
             else {
                 continue
             }
-            actions.append(.send(key, .uploadOnly(true)))
+            actions.append(.send(key, .uploadOnly(wasFinished)))
         }
     }
 
@@ -100,7 +106,16 @@ extension TorrentMachine {
     ) {
         guard wanted.count == layout.pieceCount else { return }
         picker.select(wanted)
-        wasFinished = isFinished
+        recountWanted()
+        for piece in picker.unwantedPartials {
+            cancelAll(of: piece, into: &actions)
+            _ = abandon(piece)
+            actions.append(.discard(piece))
+        }
+        if isFinished != wasFinished {
+            wasFinished = isFinished
+            tellUploadOnly(into: &actions)
+        }
         for slot in peers.active {
             guard let pieces = peers[slot]?.pieces else { continue }
             let interesting = interestingCount(of: pieces)

@@ -168,6 +168,20 @@ extension TorrentMachine {
         }
     }
 
+    /// Nothing of the piece is needed any more.
+    mutating func cancelAll(
+        of piece: PieceIndex, into actions: inout ActionBuffer<TorrentAction>
+    ) {
+        for slot in peers.active {
+            guard let key = peers[slot]?.key else { continue }
+            for owed in peers[slot]?.pipeline.release(piece) ?? [] {
+                actions.append(.send(key, .cancel(request(owed.block, of: piece))))
+                guard peers[slot]?.connection.supportsFast == false else { continue }
+                peers[slot]?.pipeline.forgive(owed.block, of: piece)
+            }
+        }
+    }
+
     mutating func choked(
         _ slot: Int, now: Instant, into actions: inout ActionBuffer<TorrentAction>
     ) {

@@ -22,13 +22,15 @@ extension TorrentMachine {
     }
 
     /// Content bytes of the wanted pieces, and of those of them that are had.
-    public var wantedBytes: (wanted: Int64, had: Int64) {
-        var (wanted, had): (Int64, Int64) = (0, 0)
-        picker.wanted.forEach { piece in
+    public var wantedBytes: (wanted: Int64, had: Int64) { (wantedTotal, wantedHad) }
+
+    mutating func recountWanted() {
+        (wantedTotal, wantedHad) = (0, 0)
+        let (wanted, have) = (picker.wanted, picker.have)
+        wanted.forEach { piece in
             let length = layout.contentLength(of: piece)
-            wanted += length
-            if picker.have.contains(piece) { had += length }
+            wantedTotal += length
+            if have.contains(piece) { wantedHad += length }
         }
-        return (wanted, had)
     }
 }

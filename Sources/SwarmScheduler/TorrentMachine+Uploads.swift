@@ -76,6 +76,7 @@ extension TorrentMachine {
     ) {
         guard picker.have.contains(piece) else { return }
         picker.lost(piece)
+        if picker.wanted.contains(piece) { wantedHad -= layout.contentLength(of: piece) }
         wasFinished = isFinished
         for slot in peers.active {
             guard let peer = peers[slot] else { continue }

@@ -7,7 +7,7 @@ public import Units
 ///
 /// It holds no bytes of content: blocks pass through it into `write` actions.
 public struct TorrentMachine: SwarmMember, Sendable {
-    /// What does not change while the torrent runs.
+    /// What the machine is made with. Inputs change some of it later.
     public struct Configuration: Sendable {
         public var ourID: PeerID
         /// Where we accept connections; told to peers.
@@ -32,7 +32,7 @@ public struct TorrentMachine: SwarmMember, Sendable {
     /// Gains the piece layers that a hybrid torrent may lack at first.
     public internal(set) var metainfo: Metainfo
     let layout: ContentLayout
-    let configuration: Configuration
+    var configuration: Configuration
     var picker: PiecePicker
     var peers = PeerTable()
     var peerList: PeerList
@@ -67,6 +67,9 @@ public struct TorrentMachine: SwarmMember, Sendable {
     var consecutiveDiskFailures = 0
     public internal(set) var hasFailed = false
     var wasFinished: Bool
+    /// Content bytes of the wanted pieces, and of those of them that are had.
+    var wantedTotal: Int64 = 0
+    var wantedHad: Int64 = 0
     /// Where round robin among served peers goes on.
     var serveTurn = 0
     var lastTick = Instant.distantPast
@@ -107,6 +110,7 @@ public struct TorrentMachine: SwarmMember, Sendable {
         if metainfo.version == .hybrid, !metainfo.filesWithoutPieceLayer.isEmpty {
             self.missingLayers = LayerPicker(metainfo)
         }
+        recountWanted()
         if let handover { inherit(handover) }
     }
 
@@ -164,6 +168,7 @@ public struct TorrentMachine: SwarmMember, Sendable {
             serveFailed(key, request, now: now, into: &actions)
         case .diskCongested(let isCongested):
             isDiskCongested = isCongested
+            if isCongested { counters.diskStalls += 1 }
             if !isCongested { fillAllPeers(now: now, into: &actions) }
         case .diskFaulted:
             isDiskFaulted = true
@@ -175,8 +180,20 @@ public struct TorrentMachine: SwarmMember, Sendable {
         case .piecesLost(let pieces):
             for piece in pieces { lost(piece, into: &actions) }
             fillAllPeers(now: now, into: &actions)
+        default:
+            adjust(input, now: now, into: &actions)
+        }
+    }
+
+    /// What the user changes.
+    private mutating func adjust(
+        _ input: TorrentInput, now: Instant, into actions: inout ActionBuffer<TorrentAction>
+    ) {
+        switch input {
         case .select(let wanted):
             select(wanted, now: now, into: &actions)
+        case .prioritize(let high, let low):
+            picker.prioritize(high: high, low: low)
         case .setOrder(let isSequential):
             picker.order = isSequential ? .sequential : .rarestFirst
         case .setLimits(let download, let upload):
@@ -184,8 +201,14 @@ public struct TorrentMachine: SwarmMember, Sendable {
             uploadLimiter.setRate(upload, now: now)
             fillAllPeers(now: now, into: &actions)
             serveAll(now: now, into: &actions)
-        case .message, .turnEnded, .served, .pieceChecked, .tick:
-            break
+        case .setConnectionsMax(let count):
+            setConnectionsMax(count, now: now, into: &actions)
+        case .setUploadSlots(let count):
+            choker.slots = count.map { .fixed($0) } ?? .automatic
+        case .setPeerExchange(let isOn):
+            let isOn = isOn && !isPrivate
+            if isOn != peerExchange.isOn { peerExchange = PeerExchange(isOn: isOn) }
+        default: break
         }
     }
 
