@@ -21,6 +21,8 @@ enum Limits {
     static let shareInterval = Interval.milliseconds(250)
     /// All torrents that use nothing keep one part in so many of a limit, to begin with.
     static let idleShareDivisor: Int64 = 8
+    /// Torrents that come later by priority keep one part in so many of a limit.
+    static let laterShareDivisor: Int64 = 8
     /// Ports that are tried until one is free over both TCP and UDP.
     static let portAttemptsMax = 8
 }

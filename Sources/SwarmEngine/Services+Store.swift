@@ -53,6 +53,7 @@ extension Services {
     func record(
         _ metainfo: Metainfo, _ request: TorrentRequest, selection: Set<FileIndex>?
     ) throws(EngineError) -> TorrentRecord.ID? {
+        if let record = request.record, case .metainfo = request.source { return record }
         let folder = request.wantsMetadataOnly ? "" : request.directory
         return try withStore(otherwise: nil) { store throws(SessionStoreError) in
             let record = try store.add(
@@ -68,7 +69,30 @@ extension Services {
         }
     }
 
-    private func withStore<Value>(
+    /// Notes which files are wanted.
+    func recordSelection(
+        _ wanted: Set<FileIndex>?, of record: TorrentRecord.ID?
+    ) async throws(EngineError) {
+        guard let record, store != nil else { return }
+        let result = await onStartup { () -> Result<Void, EngineError> in
+            Result { () throws(EngineError) in
+                try self.withStore(otherwise: ()) { store throws(SessionStoreError) in
+                    try store.set(wantedFiles: wanted.map(Array.init), of: record)
+                }
+            }
+        }
+        try (result ?? .failure(.stopped)).get()
+    }
+
+    /// Does what waits for the disk; nil when the session has stopped.
+    func onStartup<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value? {
+        await withCheckedContinuation { done in
+            let isTaken = startup.run(.sync) { done.resume(returning: body()) }
+            if !isTaken { done.resume(returning: nil) }
+        }
+    }
+
+    func withStore<Value>(
         otherwise none: Value, _ body: (SessionStore) throws(SessionStoreError) -> Value
     ) throws(EngineError) -> Value {
         guard let store else { return none }

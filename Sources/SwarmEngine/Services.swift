@@ -11,7 +11,11 @@ import Units
 
 /// What all torrents of a session share.
 final class Services: Sendable {
-    let configuration: SessionConfiguration
+    /// What of it may change while the session runs does.
+    var configuration: SessionConfiguration { adjustable.withLock(\.self) }
+    private let adjustable: Mutex<SessionConfiguration>
+    /// The limits that torrents share, by the names of their groups.
+    let groups = Mutex<[String: RateLimits]>([:])
     let directory = TorrentDirectory()
     let network: PeerNetwork
     let trackers: TrackerClient?
@@ -35,7 +39,7 @@ final class Services: Sendable {
     init(
         _ configuration: SessionConfiguration, loops: MultiThreadedEventLoopGroup
     ) async throws(EngineError) {
-        self.configuration = configuration
+        self.adjustable = Mutex(configuration)
         let network = PeerNetwork(group: loops, bindAddress: configuration.bindAddress)
         let reception = Reception(directory: directory, network: network)
         self.network = network
@@ -99,6 +103,10 @@ final class Services: Sendable {
         } catch {
             throw EngineError(error, store: folder)
         }
+    }
+
+    func adjust(_ change: (inout SessionConfiguration) -> Void) {
+        adjustable.withLock { change(&$0) }
     }
 
     /// The disk that holds `folder`. Asks the file system, so not for event loops.

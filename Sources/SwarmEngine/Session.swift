@@ -9,16 +9,16 @@ import Transport
 /// it happens in order and without locks; the session only brings the two together.
 public actor Session {
     public nonisolated let port: UInt16
-    nonisolated let configuration: SessionConfiguration
+    /// How the session behaves now.
+    public nonisolated var configuration: SessionConfiguration { services.configuration }
     nonisolated let services: Services
     private let loops: MultiThreadedEventLoopGroup
-    private var isStopped = false
+    var isStopped = false
     /// Divides the session's limits among its torrents.
-    private var dividing: Task<Void, Never>?
+    var dividing: Task<Void, Never>?
 
     /// Opens the port and the state folder.
     public init(_ configuration: SessionConfiguration) async throws(EngineError) {
-        self.configuration = configuration
         self.loops = MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.loopCount))
         let services: Services
         do throws(EngineError) {
@@ -41,7 +41,7 @@ public actor Session {
             throw .duplicate(name: request.name)
         }
         await torrent.start()
-        if dividing == nil { dividing = Task { [weak self] in await self?.divideLimits() } }
+        divideLimits()
         return torrent
     }
 

@@ -10,6 +10,10 @@ public struct SessionConfiguration: Sendable {
     public var bindAddress: String?
     /// Connections of one torrent.
     public var maxPeers = 200
+    /// Connections of all torrents together.
+    public var maxConnections = 2_000
+    /// Bytes of a disk that stay free: below it nothing is written there until there is more.
+    public var minimumFree: Int64 = 0
     public var uploadLimit: ByteRate?
     public var downloadLimit: ByteRate?
     /// Peers served at once; nil finds out how many go well.

@@ -33,7 +33,7 @@ extension Torrent {
         case .finished: downloadFinished()
         case .banned(let endpoint, let reason):
             log.debug("peer banned", metadata: ["peer": "\(endpoint)", "reason": "\(reason)"])
-            eventSink.yield(.peerBanned(endpoint, reason))
+            tell(.peerBanned(endpoint, reason))
         case .failed(let failure): failed(failure)
         case .metadataVerified(let metainfo): metadataVerified(metainfo)
         case .metadataComplete(let metainfo): metadataComplete(metainfo)
@@ -68,7 +68,7 @@ extension Torrent {
             Task { await trackers.stop() }
         }
         log.error("torrent failed", metadata: ["error": "\(error)"])
-        eventSink.yield(.failed(error))
+        tell(.failed(error))
     }
 }
 

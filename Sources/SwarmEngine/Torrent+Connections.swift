@@ -3,6 +3,7 @@ import Metainfo
 import NIOCore
 public import PeerWire
 import SwarmScheduler
+import Synchronization
 public import Transport
 import Units
 
@@ -82,6 +83,7 @@ extension Torrent: PeerConduitOwner {
         let slot = Int(key.slot)
         guard slot < conduits.count, conduits[slot] === conduit else { return }
         conduits[slot] = nil
+        connected.subtract(1, ordering: .relaxed)
         run(.disconnected(key, CloseReason(reason)))
     }
 
@@ -106,6 +108,7 @@ extension Torrent: PeerConduitOwner {
         let slot = Int(key.slot)
         while conduits.count <= slot { conduits.append(nil) }
         conduits[slot] = conduit
+        connected.add(1, ordering: .relaxed)
         if isReadingPaused { conduit.setReading(false) }
     }
 
@@ -117,6 +120,7 @@ extension Torrent: PeerConduitOwner {
     func disconnect(_ key: PeerKey) {
         guard let conduit = conduit(key) else { return }
         conduits[Int(key.slot)] = nil
+        connected.subtract(1, ordering: .relaxed)
         conduit.close()
     }
 

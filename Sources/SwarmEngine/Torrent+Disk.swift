@@ -35,6 +35,7 @@ extension Torrent {
         do throws(EngineError) {
             let selection = try request.selection(of: metainfo)
             let record = try services.record(metainfo, request, selection: selection)
+            amend { $0.record = record }
             guard !request.wantsMetadataOnly else { return onLoop { $0.endWithMetadata() } }
             var options = TorrentOpening.Options(folder: request.directory)
             options.record = record
@@ -103,28 +104,26 @@ extension Torrent {
             seed: services.makeSeed(), inheriting: takeHandover())
         state = machine.isFinished ? .seeding : .downloading
         self.machine = machine
+        prioritizePieces()
         startedComplete = machine.isFinished
         let done = machine.wantedBytes.had
-        eventSink.yield(.resumed(bytesDone: done, rehashedBytes: rehashedBytes))
+        tell(.resumed(bytesDone: done, rehashedBytes: rehashedBytes))
         if wasSeeking {
             tellPieceCount(metainfo.layout.pieceCount)
         } else {
             seekPeers()
         }
-        if startedComplete { eventSink.yield(.completed) }
+        if startedComplete { tell(.completed) }
     }
 
     var machineConfiguration: TorrentMachine.Configuration {
-        let session = services.configuration
+        let (session, request) = (services.configuration, request)
         var configuration = TorrentMachine.Configuration(ourID: ourID)
         configuration.listenPort = listenPort
         configuration.clientName = session.clientName
-        configuration.connectionsMax = session.maxPeers
+        configuration.connectionsMax = request.maxPeers ?? session.maxPeers
         configuration.uploadSlots = session.uploadSlots
-        configuration.uploadLimit = lower(
-            request.uploadLimit, uploadShare ?? session.uploadLimit)
-        configuration.downloadLimit = lower(
-            request.downloadLimit, downloadShare ?? session.downloadLimit)
+        (configuration.downloadLimit, configuration.uploadLimit) = presentLimits
         configuration.isSequential = request.isSequential
         configuration.usesPEX = session.usesPEX
         return configuration
@@ -164,7 +163,7 @@ extension Torrent {
         switch outcome {
         case .verdict(.verified): run(.pieceChecked(piece, .verified))
         case .verdict(.mismatch(let leaves)):
-            eventSink.yield(.hashFailed(piece))
+            tell(.hashFailed(piece))
             run(.pieceChecked(piece, .mismatch(leaves: leaves)))
         case .verdict(.inconsistent): run(.pieceChecked(piece, .inconsistent))
         case .verdict(.unverifiable): run(.pieceChecked(piece, .failed))
@@ -189,14 +188,14 @@ extension Torrent {
             self.onLoop { torrent in
                 if error == nil {
                     torrent.state = .downloading
-                    torrent.eventSink.yield(.diskRelieved)
+                    torrent.tell(.diskRelieved)
                 }
                 torrent.run(.diskProbed(works: error == nil))
             }
         }
     }
 
-    func completed(_ piece: PieceIndex) { eventSink.yield(.pieceCompleted(piece)) }
+    func completed(_ piece: PieceIndex) { tell(.pieceCompleted(piece)) }
 
     /// What the disk has to say by itself.
     private func happened(_ event: TorrentStorage.Event) {
@@ -208,12 +207,12 @@ extension Torrent {
             lastDiskError = fault
             state = .diskFull
             log.error("cannot write", metadata: ["error": "\(fault)"])
-            eventSink.yield(.diskFull(fault))
+            tell(.diskFull(fault))
             run(.diskFaulted)
         case .completed:
             // Of what was whole from the start the disk may say so before it is open.
             guard machine != nil, !startedComplete else { return }
-            eventSink.yield(.completed)
+            tell(.completed)
         case .piecesLost(let pieces):
             run(.piecesLost(pieces))
         case .notRecorded(let error):

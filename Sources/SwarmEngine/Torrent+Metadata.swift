@@ -30,7 +30,7 @@ extension Torrent {
         seeker = MetadataMachine(
             infoHash: infoHash, configuration: machineConfiguration, seed: services.makeSeed())
         state = .fetchingMetadata(done: 0, total: nil)
-        eventSink.yield(.fetchingMetadata)
+        tell(.fetchingMetadata)
         seekPeers()
     }
 
@@ -68,7 +68,7 @@ extension Torrent {
     /// Opens the content. The connections stay with the seeker meanwhile.
     private func open(learning metainfo: Metainfo) {
         guard learn(metainfo) else { return failedToOpen(.duplicate(name: metainfo.name)) }
-        eventSink.yield(.metadata(metainfo))
+        tell(.metadata(metainfo))
         if seeker != nil { followNames(of: metainfo) }
         state = .checking(done: 0, total: 0)
         isOpening = services.startup.run(.sync) { self.open(metainfo) }
@@ -92,7 +92,7 @@ extension Torrent {
         leaveDHT()
         if let trackers { Task { await trackers.stop() } }
         closeConnections()
-        eventSink.yield(.completed)
+        tell(.completed)
     }
 
     /// What the seeker knows of peers, for the machine that takes its place.

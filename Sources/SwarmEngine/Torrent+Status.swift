@@ -1,6 +1,8 @@
 import Discovery
+import Foundation
 import Metainfo
-import SwarmScheduler
+public import SwarmScheduler
+import Tracker
 import Transport
 import Units
 
@@ -10,10 +12,9 @@ extension Torrent {
         let now = MonotonicClock.now
         let content =
             machine?.wantedBytes ?? (wanted: lastTransfer.wanted, had: lastTransfer.had)
+        let transferring = machine?.transferringPeers(now: now) ?? (toUs: 0, fromUs: 0)
         return TorrentStatus(
             infoHash: infoHash, name: name, state: presentState,
-            have: machine?.have ?? Bitfield(count: metainfo?.layout.pieceCount ?? 0),
-            availability: machine?.availability ?? [],
             bytesWanted: content.wanted, bytesDone: content.had,
             downloaded: machine?.downloaded ?? lastTransfer.downloaded,
             uploaded: machine?.uploaded ?? lastTransfer.uploaded,
@@ -21,9 +22,58 @@ extension Torrent {
             uploadRate: machine?.uploadRate(now: now) ?? .zero,
             peersConnected: machine?.peerCount ?? seeker?.peerCount ?? 0,
             seedsConnected: machine?.seedCount ?? 0,
+            peersSendingToUs: transferring.toUs, peersGettingFromUs: transferring.fromUs,
             peersKnown: machine?.knownPeerCount ?? seeker?.knownPeerCount ?? 0,
             rehashedBytes: rehashedBytes,
             counters: machine?.counters ?? TorrentCounters())
+    }
+
+    /// The connected peers, in the order in which they came.
+    public func peers() -> [PeerStatus] {
+        let now = MonotonicClock.now
+        return machine?.peerStatuses(now: now) ?? seeker?.peerStatuses(now: now) ?? []
+    }
+
+    /// Which pieces are there, and how many connected peers have each.
+    public func pieces() -> PieceStatus {
+        PieceStatus(
+            have: machine?.have ?? Bitfield(count: metainfo?.layout.pieceCount ?? 0),
+            availability: machine?.availability ?? [])
+    }
+
+    /// Why the torrent is not faster.
+    public func slowness() -> SlownessCounters {
+        machine?.slowness() ?? seeker?.slowness() ?? SlownessCounters()
+    }
+
+    /// The files, without padding; none before the metadata is known. Counted off the torrent's
+    /// event loop, since there may be very many.
+    public nonisolated func files() async -> [FileStatus] {
+        guard let metainfo else { return [] }
+        let (have, request) = (await pieces().have, request)
+        let wanted = (try? request.selection(of: metainfo)) ?? nil
+        return FileStatus.all(
+            of: metainfo, have: have, wanted: wanted, priorities: request.filePriorities)
+    }
+
+    /// The trackers, by tier.
+    public func trackers() async -> [TrackerStatus] {
+        guard let trackers else { return [] }
+        let snapshot = await trackers.snapshot()
+        let wallClock = Int64(Date().timeIntervalSince1970)
+        func time(_ instant: Instant?) -> Int64? {
+            instant.map { wallClock + Int64(($0 - snapshot.now).seconds.rounded()) }
+        }
+        return snapshot.trackers.map { tracker in
+            let swarm = tracker.swarms.first { $0.state != .idle } ?? tracker.swarms.first
+            return TrackerStatus(
+                url: "\(tracker.url)", tier: tracker.tier, state: .init(swarm?.state),
+                message: swarm?.lastError.map { "\($0)" } ?? swarm?.warning,
+                failCount: swarm?.failCount ?? 0, seeds: tracker.counts.seeders,
+                leechers: tracker.counts.leechers, downloads: tracker.counts.downloads,
+                peersInAnswer: snapshot.peersFound[tracker.key],
+                lastAnnounce: time(swarm?.lastAnswer), nextAnnounce: time(swarm?.nextAnnounce))
+        }
     }
 
     private var presentState: TorrentStatus.State {
@@ -47,5 +97,17 @@ struct LastTransfer: Sendable {
         self.uploaded = machine.uploaded
         self.downloaded = machine.downloaded
         (self.wanted, self.had) = machine.wantedBytes
+    }
+}
+
+extension TrackerStatus.State {
+    fileprivate init(_ state: Tracker.TrackerStatus.Swarm.State?) {
+        switch state {
+        case .idle, nil: self = .idle
+        case .announcing: self = .announcing
+        case .working: self = .working
+        case .failing: self = .failing
+        case .disabled: self = .disabled
+        }
     }
 }

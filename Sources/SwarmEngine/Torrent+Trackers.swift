@@ -11,8 +11,7 @@ extension Torrent {
     /// Announces to the torrent's trackers from now on.
     func startTrackers() {
         guard let client = services.trackers else { return }
-        let named = metainfo?.announceTiers ?? link?.trackers.map { [$0] } ?? []
-        let tiers = named.map { tier in tier.compactMap { usable($0) } }.filter { !$0.isEmpty }
+        let tiers = usableTrackers
         guard !tiers.isEmpty else { return }
         let seed = services.makeSeed()
         let driver = TrackerDriver(
@@ -30,11 +29,11 @@ extension Torrent {
                     self.assumeIsolated { $0.run(.seenAs(address)) }
                 },
                 failed: { url, error in
-                    self.eventSink.yield(
+                    self.tell(
                         .trackerFailed(url: "\(url)", .tracker("\(error)")))
                 },
                 warned: { url, text in
-                    self.eventSink.yield(.trackerWarning(url: "\(url)", text: text))
+                    self.tell(.trackerWarning(url: "\(url)", text: text))
                 }),
             generator: SeededGenerator(seed: seed))
         trackers = driver
@@ -42,11 +41,17 @@ extension Torrent {
         Task { await driver.start(isComplete: isComplete) }
     }
 
+    /// By tier, those that can be asked.
+    var usableTrackers: [[TrackerURL]] {
+        let named = request.trackers ?? metainfo?.announceTiers ?? link?.trackers.map { [$0] } ?? []
+        return named.map { tier in tier.compactMap { usable($0) } }.filter { !$0.isEmpty }
+    }
+
     private func usable(_ text: String) -> TrackerURL? {
         do throws(TrackerURLError) {
             return try TrackerURL(text)
         } catch {
-            eventSink.yield(.trackerFailed(url: text, .tracker("\(error)")))
+            tell(.trackerFailed(url: text, .tracker("\(error)")))
             return nil
         }
     }

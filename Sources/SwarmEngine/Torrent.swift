@@ -4,7 +4,7 @@ import Logging
 public import Metainfo
 import NIOCore
 import PeerWire
-import Storage
+public import Storage
 import SwarmScheduler
 import Synchronization
 import Transport
@@ -18,10 +18,16 @@ public actor Torrent {
     /// Nil until it is known. Peers of a torrent that is known by a link only are asked for it.
     public nonisolated var metainfo: Metainfo? { known.withLock(\.self) }
     /// What the torrent was asked for by. Its metainfo may know a second hash.
-    public nonisolated var infoHash: InfoHash { request.infoHash }
+    public nonisolated let infoHash: InfoHash
     /// The torrent's own once it is known, the link's before.
-    public nonisolated var name: String { metainfo?.name ?? request.name }
-    /// What happens, for one listener.
+    public nonisolated var name: String { known.withLock { $0?.name } ?? request.name }
+    /// What the torrent was added with, and what was changed of it since.
+    public nonisolated var request: TorrentRequest { wishes.withLock(\.self) }
+    /// Its place in the session store, once it has one.
+    public nonisolated var record: TorrentRecord.ID? { wishes.withLock(\.record) }
+    /// Connected peers. For any thread and at no cost: while there is none, little changes.
+    public nonisolated var connectionCount: Int { connected.load(ordering: .relaxed) }
+    /// What happens, for one listener; nothing if `TorrentRequest.onEvent` is told instead.
     public nonisolated let events: AsyncStream<TorrentEvent>
     nonisolated let loop: any EventLoop
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -29,9 +35,11 @@ public actor Torrent {
     }
 
     private let known: Mutex<Metainfo?>
-    let eventSink: AsyncStream<TorrentEvent>.Continuation
+    private let eventSink: AsyncStream<TorrentEvent>.Continuation
+    private let onEvent: (@Sendable (TorrentEvent) -> Void)?
     let services: Services
-    nonisolated let request: TorrentRequest
+    private nonisolated let wishes: Mutex<TorrentRequest>
+    nonisolated let connected = Atomic<Int>(0)
     let ourID: PeerID
     let listenPort: UInt16
     let log: Logger
@@ -84,7 +92,8 @@ public actor Torrent {
         var metainfo: Metainfo?
         if case .metainfo(let given) = request.source { metainfo = given }
         self.known = Mutex(metainfo)
-        self.request = request
+        self.infoHash = request.infoHash
+        self.wishes = Mutex(request)
         self.services = services
         self.listenPort = port
         self.loop = loop
@@ -93,6 +102,7 @@ public actor Torrent {
         var log = services.configuration.logger
         log[metadataKey: "torrent"] = "\(request.infoHash)"
         self.log = log
+        self.onEvent = request.onEvent
         (self.events, self.eventSink) = AsyncStream.makeStream(
             bufferingPolicy: .bufferingNewest(Limits.eventsMax))
     }
@@ -108,6 +118,19 @@ public actor Torrent {
         known.withLock { $0 = metainfo }
         lastTransfer = LastTransfer(contentLength: metainfo.layout.contentLength)
         return true
+    }
+
+    /// Changes what the torrent was added with, for now and for when it is opened again.
+    nonisolated func amend(_ change: (inout TorrentRequest) -> Void) {
+        wishes.withLock { change(&$0) }
+    }
+
+    nonisolated func tell(_ event: TorrentEvent) {
+        guard let onEvent else {
+            eventSink.yield(event)
+            return
+        }
+        onEvent(event)
     }
 
     // MARK: Turns
@@ -212,6 +235,7 @@ public actor Torrent {
         for conduit in arrivals.values { conduit.close() }
         conduits = []
         arrivals = [:]
+        connected.store(0, ordering: .relaxed)
     }
 
     func finishStopping() {

@@ -1,6 +1,18 @@
 public import Hashing
 public import Metainfo
+public import Storage
 public import Units
+
+/// What is served or fetched first.
+public enum DownloadPriority: Int, CaseIterable, Comparable, Sendable {
+    case low = -1
+    case normal = 0
+    case high = 1
+
+    public static func < (a: DownloadPriority, b: DownloadPriority) -> Bool {
+        a.rawValue < b.rawValue
+    }
+}
 
 /// A torrent to take part in.
 public struct TorrentRequest: Sendable {
@@ -34,10 +46,28 @@ public struct TorrentRequest: Sendable {
     public var wantsMetadataOnly = false
     /// Pieces in order rather than rarest first.
     public var isSequential = false
+    /// Files that matter more or less than others.
+    public var filePriorities: [FileIndex: DownloadPriority] = [:]
     /// Peers known from elsewhere.
     public var peers: [Endpoint] = []
+    /// The trackers by tier, in place of those of the metainfo or the link.
+    public var trackers: [[String]]?
     public var uploadLimit: ByteRate?
     public var downloadLimit: ByteRate?
+    /// The group of torrents whose limit it shares (`Session.setGroups`).
+    public var group: String?
+    /// Whether the limits of the session and of the group bind it.
+    public var honoursSessionLimits = true
+    /// Whether the session's rate goes to this torrent before others, or after them.
+    public var priority = DownloadPriority.normal
+    /// Connections; nil is as many as the session gives each torrent.
+    public var maxPeers: Int?
+    /// Its place in the session store, if it has one already: nothing is written there then that
+    /// is known to be there.
+    public var record: TorrentRecord.ID?
+    /// Told what happens, on the torrent's event loop, in place of `Torrent.events`: for who has
+    /// many torrents. Must not wait for anything.
+    public var onEvent: (@Sendable (TorrentEvent) -> Void)?
     /// The metainfo was just made of this very content, which need not be hashed again.
     public var contentIsFresh = false
 
@@ -75,8 +105,12 @@ public struct TorrentRequest: Sendable {
         }
     }
 
+    /// The user has said so since, whatever a link selects.
+    var wantsAllFiles = false
+
     /// Which files are wanted of those that there are.
     func selection(of metainfo: Metainfo) throws(EngineError) -> Set<FileIndex>? {
+        guard !wantsAllFiles else { return nil }
         if let selectedFiles { return selectedFiles }
         if let chosen = try chooseFiles?(metainfo) { return chosen }
         guard case .magnet(let link) = source, let selected = link.selectedFiles else {

@@ -3,7 +3,8 @@ public import Metainfo
 public import SwarmScheduler
 public import Units
 
-/// What a torrent is doing at one moment.
+/// What a torrent is doing at one moment. Cheap enough to be asked for each second: of what is
+/// long, `Torrent.pieces` tells.
 public struct TorrentStatus: Sendable {
     public enum State: Hashable, Sendable {
         /// Peers are asked what the torrent is: bytes of it that are there, and how many it has,
@@ -23,9 +24,6 @@ public struct TorrentStatus: Sendable {
     public var infoHash: InfoHash
     public var name: String
     public var state: State
-    public var have: Bitfield
-    /// How many connected peers have each piece, capped at 255.
-    public var availability: [UInt8]
     /// Content bytes that were asked for, and those of them that are there.
     public var bytesWanted: Int64
     public var bytesDone: Int64
@@ -36,6 +34,9 @@ public struct TorrentStatus: Sendable {
     public var uploadRate: ByteRate
     public var peersConnected: Int
     public var seedsConnected: Int
+    /// Peers that send us payload now, and peers that get some of us.
+    public var peersSendingToUs: Int
+    public var peersGettingFromUs: Int
     public var peersKnown: Int
     /// Bytes that were hashed again at the start because they were not known to be safe.
     public var rehashedBytes: Int64

@@ -18,7 +18,7 @@ import Units
             )
         }
         return shares.divide(ByteRate(bytesPerSecond: limit), among: appetites)
-            .map(\.bytesPerSecond)
+            .map { $0?.bytesPerSecond ?? -1 }
     }
 
     @Test func whoIsHeldBackGetsWhatOthersDoNotUse() {
@@ -43,5 +43,56 @@ import Units
             #expect(parts.reduce(0, +) <= limit)
         }
         #expect(divide(&shares, 100, []).isEmpty)
+    }
+
+    private func appetite(
+        _ name: Name, group: String? = nil,
+        _ change: (inout LimitShares.Appetite) -> Void = { _ in }
+    ) -> (torrent: ObjectIdentifier, LimitShares.Appetite) {
+        var appetite = LimitShares.Appetite(rate: .zero, timesLimited: 1)
+        appetite.group = group
+        change(&appetite)
+        return (ObjectIdentifier(name), appetite)
+    }
+
+    private func rate(_ bytes: Int64) -> ByteRate { ByteRate(bytesPerSecond: bytes) }
+
+    @Test func aGroupSharesItsOwnLimitAndTheRestIsForOthers() {
+        var shares = LimitShares()
+        let all = [
+            appetite(names[0], group: "g"), appetite(names[1], group: "g"), appetite(names[2]),
+        ]
+        let parts = shares.divide(rate(1_000), groups: ["g": rate(100)], among: all)
+        #expect(parts == [rate(50), rate(50), rate(900)])
+    }
+
+    @Test func aGroupIsBoundWhereTheSessionIsNot() {
+        var shares = LimitShares()
+        let all = [appetite(names[0], group: "g"), appetite(names[1]), appetite(names[2])]
+        let parts = shares.divide(nil, groups: ["g": rate(100)], among: all)
+        #expect(parts == [rate(100), nil, nil])
+    }
+
+    @Test func whatATorrentMayNotUseByItsOwnLimitIsForOthers() {
+        var shares = LimitShares()
+        let all = [
+            appetite(names[0]) { $0.own = ByteRate(bytesPerSecond: 100) }, appetite(names[1]),
+        ]
+        let parts = shares.divide(rate(1_000), among: all)
+        #expect(parts == [rate(100), rate(900)])
+    }
+
+    @Test func whoIsNotBoundTakesNothingOfTheSession() {
+        var shares = LimitShares()
+        let all = [appetite(names[0]) { $0.honoursSession = false }, appetite(names[1])]
+        #expect(shares.divide(rate(1_000), among: all) == [nil, rate(1_000)])
+    }
+
+    @Test func theMoreImportantComesFirstAndTheOtherIsNotStarved() {
+        var shares = LimitShares()
+        let all = [
+            appetite(names[0]) { $0.priority = .low }, appetite(names[1]) { $0.priority = .high },
+        ]
+        #expect(shares.divide(rate(800), among: all) == [rate(100), rate(700)])
     }
 }

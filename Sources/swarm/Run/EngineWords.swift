@@ -23,17 +23,17 @@ extension EngineError {
 }
 
 extension LiveTorrent {
-    init(_ status: TorrentStatus) {
+    init(_ status: TorrentStatus, _ pieces: PieceStatus?) {
         self.init(
             name: status.name, phase: Phase(status), bytesWanted: status.bytesWanted,
-            bytesDone: status.bytesDone, have: status.have)
+            bytesDone: status.bytesDone, have: pieces?.have ?? Bitfield(count: 0))
         switch status.state {
         case .checking(let done, let total): (bytesDone, bytesWanted) = (done, total)
         case .fetchingMetadata(let done, let total):
             (bytesDone, bytesWanted) = (Int64(done), Int64(total ?? 0))
         case .downloading, .seeding, .diskFull, .failed, .stopped: break
         }
-        availability = status.availability
+        availability = pieces?.availability ?? []
         downloadRate = status.downloadRate
         uploadRate = status.uploadRate
         downloaded = status.downloaded

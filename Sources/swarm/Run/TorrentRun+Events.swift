@@ -96,6 +96,7 @@ extension TorrentRun {
         let now = monotonicNow()
         let status = await torrents[index].status()
         statuses[index] = status
+        pieces[index] = await torrents[index].pieces()
         let path = contentPath(index)
         let elapsed = now - startTime
         try say(
@@ -162,18 +163,19 @@ extension TorrentRun {
 
     /// Progress, in the manner and as often as it is wanted.
     func show(_ now: Instant) throws(Failure) {
-        let present = statuses.compactMap(\.self)
         switch console.traits.progress {
         case .none: break
         case .live:
-            let torrents = present.map(LiveTorrent.init)
+            let torrents = zip(statuses, pieces).compactMap { status, pieces in
+                status.map { LiveTorrent($0, pieces) }
+            }
             console.draw { $0.lines(torrents) }
         case .lines:
             guard now >= nextLine else { return }
             nextLine = now + Cadence.line
             for (index, status) in statuses.enumerated() {
                 guard let status else { continue }
-                let line = ProgressText.line(LiveTorrent(status))
+                let line = ProgressText.line(LiveTorrent(status, pieces[index]))
                 // A seed that nobody asks would fill a log with one line.
                 if line != lastLines[index] { console.remark(StyledLine(line)) }
                 lastLines[index] = line
@@ -188,7 +190,8 @@ extension TorrentRun {
                 }
                 try console.print(
                     ProgressText.json(
-                        LiveTorrent(status), infoHash: "\(torrents[index].infoHash)"))
+                        LiveTorrent(status, pieces[index]), infoHash: "\(torrents[index].infoHash)")
+                )
             }
         }
     }

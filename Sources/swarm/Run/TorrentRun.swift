@@ -54,6 +54,7 @@ final class TorrentRun {
     var session: Session?
     var torrents: [Torrent] = []
     var statuses: [TorrentStatus?]
+    var pieces: [PieceStatus?]
     let startTime: Instant
     var port: UInt16 = 0
     var lastLines: [String]
@@ -74,6 +75,7 @@ final class TorrentRun {
         self.console = console
         self.state = RunState(torrents: requests.count, policy: policy, now: now)
         self.statuses = requests.map { _ in nil }
+        self.pieces = requests.map { _ in nil }
         self.lastLines = requests.map { _ in "" }
         self.startTime = now
         self.nextLine = now + Cadence.line
@@ -152,6 +154,7 @@ final class TorrentRun {
         let now = monotonicNow()
         for (index, torrent) in torrents.enumerated() where isPresent(index) {
             statuses[index] = await torrent.status()
+            pieces[index] = await torrent.pieces()
         }
         try show(now)
         let numbers = statuses.map { status in
