@@ -44,7 +44,7 @@ struct HTTPTrackerClient: Sendable {
         self.logger = logger
         var settings = Self.settings(configuration)
         open = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: settings)
-        settings.http1_1ConnectionDebugInitializer = refuseNearConnection
+        settings.refuseNearAddresses()
         guarded = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: settings)
     }
 
@@ -223,20 +223,6 @@ struct HTTPTrackerClient: Sendable {
     private static func shortened(_ error: any Error) -> String {
         String(String(describing: error).prefix(200))
     }
-}
-
-/// Closes a connection that has led near to us, before anything was asked over it.
-@Sendable
-private func refuseNearConnection(_ channel: any Channel) -> EventLoopFuture<Void> {
-    guard let address = channel.remoteAddress, let endpoint = Endpoint(address) else {
-        channel.close(promise: nil)
-        return channel.eventLoop.makeFailedFuture(ChannelError.unknownLocalAddress)
-    }
-    guard endpoint.isNear || endpoint.isMulticast else {
-        return channel.eventLoop.makeSucceededVoidFuture()
-    }
-    channel.close(promise: nil)
-    return channel.eventLoop.makeFailedFuture(TrackerError.forbiddenAddress(endpoint))
 }
 
 extension TimeAmount {

@@ -24,8 +24,11 @@ public enum WebError: Error, Hashable, Sendable, CustomStringConvertible {
 /// Fetches a small document that the user asked for by its URL.
 public enum WebDownload {
     /// The document's bytes, after at most `Limits.redirectsMax` redirects.
+    ///
+    /// - Parameter mayBeNear: whether it may be on this machine or one near to it. Not for a URL
+    ///   that somebody else can have chosen: what answers there may take a request for an order.
     public static func bytes(
-        at url: String, maxBytes: Int
+        at url: String, maxBytes: Int, mayBeNear: Bool = true
     ) async throws(WebError) -> [UInt8] {
         var settings = HTTPClient.Configuration(
             redirectConfiguration: .follow(max: Limits.redirectsMax, allowCycles: false),
@@ -33,6 +36,7 @@ public enum WebDownload {
                 connect: TimeAmount(Limits.connectTimeMax), read: TimeAmount(Limits.readTimeMax)),
             decompression: .enabled(limit: .size(maxBytes)))
         settings.connectionPool.retryConnectionEstablishment = false
+        if !mayBeNear { settings.refuseNearAddresses() }
         let client = HTTPClient(
             eventLoopGroupProvider: .singleton, configuration: settings)
         let outcome = await fetch(url, maxBytes: maxBytes, client)
