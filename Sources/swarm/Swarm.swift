@@ -1,5 +1,4 @@
 import ArgumentParser
-import Units
 
 /// The command without a subcommand.
 struct Swarm: ParsableCommand {
@@ -14,3 +13,6 @@ struct Swarm: ParsableCommand {
         DHT.self, Completions.self,
     ]
 }
+
+/// The version of the program, as its peer id says it too.
+let programVersion = "0.1.0"

@@ -1,5 +1,6 @@
 import Foundation
 import Hashing
+import Seedbox
 import Terminal
 import Testing
 import Units
@@ -55,10 +56,12 @@ extension Source {
 }
 
 @Suite struct CompletionHookTests {
-    private func facts(name: String) -> CompletionHook.Facts {
-        CompletionHook.Facts(
-            name: name, infoHash: "ab", directory: "/d", path: "/d/x", bytes: 7,
-            bytesDownloaded: 5, files: 1, isPrivate: true, trackers: ["u", "v"], time: "t")
+    private func facts(name: String) -> HookFacts {
+        var facts = HookFacts(
+            .completed, name: name, infoHash: "ab", directory: "/d", path: "/d/x", time: "t",
+            version: "1")
+        facts.trackers = ["u", "v"]
+        return facts
     }
 
     @Test func theTorrentsWordsAreNeverReadByTheShell() async throws {

@@ -1,52 +1,17 @@
 import Dispatch
 import Glibc
+import Seedbox
 import Terminal
-import Units
 
 /// The user's command that runs when a torrent is complete. The shell reads it as the user wrote
 /// it; what the torrent says reaches it in the environment only, where no shell interprets it.
 struct CompletionHook: Sendable {
     let command: String
 
-    /// What the command may want to know.
-    struct Facts: Sendable {
-        var name: String
-        var infoHash: String
-        var directory: String
-        var path: String
-        var bytes: Int64
-        var bytesDownloaded: Int64
-        var files: Int
-        var isPrivate: Bool
-        var trackers: [String]
-        /// Local time in the words of ctime(3), as Transmission gives it.
-        var time: String
-
-        /// Variables of ours and of Transmission's scripts. Ours are not `SWARM_NAME` and so on,
-        /// which a swarm that the command starts would take for its options.
-        var environment: [(name: String, value: String)] {
-            [
-                ("SWARM_TORRENT_NAME", name), ("SWARM_TORRENT_HASH", infoHash),
-                ("SWARM_TORRENT_DIR", directory), ("SWARM_TORRENT_PATH", path),
-                ("SWARM_TORRENT_BYTES", "\(bytes)"),
-                ("SWARM_TORRENT_BYTES_DOWNLOADED", "\(bytesDownloaded)"),
-                ("SWARM_TORRENT_FILES", "\(files)"),
-                ("SWARM_TORRENT_PRIVATE", isPrivate ? "1" : "0"),
-                ("SWARM_TORRENT_TRACKERS", trackers.joined(separator: ",")),
-                ("TR_APP_VERSION", programVersion), ("TR_TIME_LOCALTIME", time),
-                ("TR_TORRENT_BYTES_DOWNLOADED", "\(bytesDownloaded)"),
-                ("TR_TORRENT_DIR", directory), ("TR_TORRENT_HASH", infoHash),
-                ("TR_TORRENT_ID", "1"), ("TR_TORRENT_LABELS", ""), ("TR_TORRENT_NAME", name),
-                ("TR_TORRENT_PRIORITY", "0"),
-                ("TR_TORRENT_TRACKERS", trackers.joined(separator: ",")),
-            ]
-        }
-    }
-
     /// Runs the command to its end. Its standard output is ours, or standard error where ours
     /// is read by a program.
     func run(
-        _ facts: Facts, environment: [String: String], outputToError: Bool
+        _ facts: HookFacts, environment: [String: String], outputToError: Bool
     ) async throws(Failure) {
         var variables = environment
         // A zero byte ends a variable's value; names come without, but nothing here says so.

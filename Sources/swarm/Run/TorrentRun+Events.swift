@@ -1,6 +1,7 @@
 import FoundationEssentials
 import JSONText
 import Metainfo
+import Seedbox
 import SwarmEngine
 import Terminal
 import Units
@@ -121,12 +122,16 @@ extension TorrentRun {
 
     private func startHook(_ index: Int, _ status: TorrentStatus) {
         guard let hook = extras.hook, let metainfo = torrents[index].metainfo else { return }
-        let facts = CompletionHook.Facts(
-            name: metainfo.name, infoHash: "\(metainfo.infoHash)", directory: directory(index),
-            path: contentPath(index), bytes: status.bytesWanted,
-            bytesDownloaded: status.downloaded, files: metainfo.shownFiles.count,
-            isPrivate: metainfo.isPrivate, trackers: metainfo.announceTiers.flatMap(\.self),
-            time: localTimeText())
+        var facts = HookFacts(
+            .completed, name: metainfo.name, infoHash: "\(metainfo.infoHash)",
+            directory: directory(index), path: contentPath(index), time: localTimeText(),
+            version: programVersion)
+        facts.bytes = status.bytesWanted
+        facts.bytesDownloaded = status.downloaded
+        facts.bytesUploaded = status.uploaded
+        facts.files = metainfo.shownFiles.count
+        facts.isPrivate = metainfo.isPrivate
+        facts.trackers = metainfo.announceTiers.flatMap(\.self)
         state.hookStarted()
         let outputToError = console.options.json
         Task { [sender] in
