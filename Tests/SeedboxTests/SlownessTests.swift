@@ -1,5 +1,6 @@
 import SwarmScheduler
 import Testing
+import Units
 
 @testable import Seedbox
 
@@ -7,11 +8,11 @@ import Testing
     /// A download for which all is well.
     private var downloading: SlownessFacts {
         var facts = SlownessFacts(.downloading)
-        (facts.peersKnown, facts.peersConnected) = (50, 20)
-        (facts.peersWithSomethingForUs, facts.peersChokingUs) = (15, 3)
-        (facts.piecesMissing, facts.rate) = (100, 1_000_000)
+        (facts.counters.peersKnown, facts.counters.peersConnected) = (50, 20)
+        (facts.counters.peersOfInterest, facts.counters.peersChokingUs) = (15, 3)
+        (facts.counters.piecesMissing, facts.rate) = (100, 1_000_000)
         (facts.incomingConnections, facts.secondsListening) = (5, 3_600)
-        (facts.counters.dials, facts.counters.dialFailures) = (30, 10)
+        (facts.counters.counters.dials, facts.counters.counters.dialFailures) = (30, 10)
         return facts
     }
 
@@ -19,9 +20,9 @@ import Testing
         var facts = downloading
         facts.state = .seeding
         facts.isComplete = true
-        facts.piecesMissing = 0
-        (facts.peersWithSomethingForUs, facts.peersChokingUs) = (0, 0)
-        (facts.peersInterested, facts.peersChoked) = (8, 2)
+        facts.counters.piecesMissing = 0
+        (facts.counters.peersOfInterest, facts.counters.peersChokingUs) = (0, 0)
+        (facts.counters.peersWanting, facts.counters.peersWaiting) = (8, 2)
         return facts
     }
 
@@ -42,14 +43,14 @@ import Testing
     func whatStandsStillHasOneReason(state: TorrentState, reason: SlownessReason.Kind) {
         var facts = downloading
         facts.state = state
-        facts.peersKnown = 0
+        facts.counters.peersKnown = 0
         #expect(kinds(facts) == [reason])
     }
 
     @Test func aFullDiskComesBeforeEverythingElse() {
         var facts = downloading
         facts.state = .noSpace
-        (facts.peersKnown, facts.peersConnected) = (0, 0)
+        (facts.counters.peersKnown, facts.counters.peersConnected) = (0, 0)
         #expect(kinds(facts) == [.noSpace, .noPeersKnown])
     }
 
@@ -62,14 +63,14 @@ import Testing
 
     @Test func nobodyIsKnown() {
         var facts = downloading
-        (facts.peersKnown, facts.peersConnected) = (0, 0)
+        (facts.counters.peersKnown, facts.counters.peersConnected) = (0, 0)
         #expect(kinds(facts) == [.noPeersKnown])
     }
 
     @Test func whoIsDialledDoesNotAnswer() {
         var facts = downloading
-        (facts.counters.dials, facts.counters.dialFailures) = (30, 24)
-        facts.peersConnected = 2
+        (facts.counters.counters.dials, facts.counters.counters.dialFailures) = (30, 24)
+        facts.counters.peersConnected = 2
         let reasons = Slowness.reasons(of: facts)
         #expect(reasons.map(\.kind) == [.dialsRefused])
         #expect(reasons.first?.count == 24)
@@ -77,7 +78,7 @@ import Testing
 
     @Test func nobodyEverComesIn() {
         var facts = downloading
-        (facts.incomingConnections, facts.peersConnected) = (0, 4)
+        (facts.incomingConnections, facts.counters.peersConnected) = (0, 4)
         #expect(kinds(facts) == [.noIncomingConnections])
         facts.secondsListening = 30
         #expect(kinds(facts) == [])
@@ -85,43 +86,46 @@ import Testing
 
     @Test func piecesThatNobodyHas() {
         var facts = downloading
-        facts.piecesNobodyHas = 7
+        facts.counters.piecesNobodyHas = 7
         #expect(kinds(facts) == [.nobodyHasThePieces])
         #expect(Slowness.reasons(of: facts).first?.count == 7)
     }
 
     @Test func allWhoHaveSomethingChokeUs() {
         var facts = downloading
-        facts.peersChokingUs = 15
+        facts.counters.peersChokingUs = 15
         #expect(kinds(facts) == [.everybodyChokesUs])
     }
 
     @Test func nobodyHasAnythingThatIsMissing() {
         var facts = downloading
-        (facts.peersWithSomethingForUs, facts.peersChokingUs) = (0, 0)
+        (facts.counters.peersOfInterest, facts.counters.peersChokingUs) = (0, 0)
         #expect(kinds(facts) == [.notInterested])
     }
 
     @Test func aLimitThatIsReached() {
         var facts = downloading
-        facts.rateLimit = 1_000_000
-        facts.counters.limitedRequests = 40
+        facts.counters.downloadLimit = ByteRate(bytesPerSecond: 1_000_000)
+        facts.counters.counters.limitedRequests = 40
         #expect(kinds(facts) == [.rateLimit])
         #expect(Slowness.reasons(of: facts).first?.count == 40)
-        facts.rateLimit = 100_000_000
-        facts.counters.limitedRequests = 0
+        facts.counters.downloadLimit = ByteRate(bytesPerSecond: 100_000_000)
         #expect(kinds(facts) == [])
+        facts.counters.heldByDownloadLimit = 3
+        #expect(kinds(facts) == [.rateLimit])
+        facts.isComplete = true
+        #expect(!kinds(facts).contains(.rateLimit))
     }
 
     @Test func aLimitOfNothingIsAReasonWithoutAnyTraffic() {
         var facts = downloading
-        (facts.rateLimit, facts.rate) = (0, 0)
+        (facts.counters.downloadLimit, facts.rate) = (ByteRate(bytesPerSecond: 0), 0)
         #expect(kinds(facts) == [.rateLimit])
     }
 
     @Test func theDiskIsSlowerThanThePeers() {
         var facts = downloading
-        facts.isDiskCongested = true
+        facts.counters.isDiskBehind = true
         #expect(kinds(facts) == [.diskIsSlow])
     }
 
@@ -142,19 +146,19 @@ import Testing
 
     @Test func aSeedThatNobodyNeeds() {
         var facts = seeding
-        (facts.peersInterested, facts.peersChoked) = (0, 0)
+        (facts.counters.peersWanting, facts.counters.peersWaiting) = (0, 0)
         #expect(kinds(facts) == [.notInterested])
     }
 
     @Test func aSeedWithoutTurnsForAll() {
         var facts = seeding
-        facts.peersChoked = 6
+        facts.counters.peersWaiting = 6
         #expect(kinds(facts) == [.noSlots])
     }
 
     @Test func nothingIsWanted() {
         var facts = downloading
-        facts.piecesMissing = 0
+        facts.counters.piecesMissing = 0
         #expect(kinds(facts) == [.nobodyWantsAnything])
     }
 
@@ -167,10 +171,15 @@ import Testing
 
     @Test func everyReasonIsOneOrTwoPlainSentences() {
         var facts = downloading
-        (facts.peersKnown, facts.peersConnected, facts.incomingConnections) = (9, 1, 0)
-        (facts.counters.dials, facts.counters.dialFailures) = (10, 10)
-        (facts.peersWithSomethingForUs, facts.peersChokingUs, facts.piecesNobodyHas) = (1, 1, 100)
-        facts.isDiskCongested = true
+        (facts.counters.peersKnown, facts.counters.peersConnected, facts.incomingConnections) = (
+            9, 1, 0
+        )
+        (facts.counters.counters.dials, facts.counters.counters.dialFailures) = (10, 10)
+        (
+            facts.counters.peersOfInterest, facts.counters.peersChokingUs,
+            facts.counters.piecesNobodyHas
+        ) = (1, 1, 100)
+        facts.counters.isDiskBehind = true
         let reasons = Slowness.reasons(of: facts)
         #expect(
             reasons.map(\.kind) == [

@@ -1,7 +1,7 @@
 public import SwarmScheduler
+import Units
 
-/// What is known of a torrent when somebody asks why it is not faster. Counts are since it was
-/// started, where they are not of this moment.
+/// What is known of a torrent when somebody asks why it is not faster.
 public struct SlownessFacts: Sendable {
     public var state: TorrentState
     /// What its disk or the torrent itself complains of.
@@ -10,30 +10,41 @@ public struct SlownessFacts: Sendable {
     public var isComplete = false
     /// Of what it does now: to us while it fetches, from us while it seeds. Bytes a second.
     public var rate: Int64 = 0
-    /// The limit that binds it most, in bytes a second; its own, its group's or everybody's.
-    public var rateLimit: Int64?
     public var queuePosition = 0
-
-    public var peersKnown = 0
-    public var peersConnected = 0
     /// Connections that peers have opened, over all torrents, and for how many seconds we listen.
-    public var incomingConnections: Int64 = 0
+    /// Nil if nobody counts.
+    public var incomingConnections: Int64?
     public var secondsListening: Int64 = 0
-    /// Connected peers that have wanted pieces which we lack, and those of them that choke us.
-    public var peersWithSomethingForUs = 0
-    public var peersChokingUs = 0
-    /// Connected peers that want something of ours, and those of them that we choke.
-    public var peersInterested = 0
-    public var peersChoked = 0
-    /// Wanted pieces that we lack, and those of them that no connected peer has.
-    public var piecesMissing = 0
-    public var piecesNobodyHas = 0
-    /// The disk takes less than peers give.
-    public var isDiskCongested = false
-    public var counters = TorrentCounters()
+    public var counters = SlownessCounters()
     public var trackers: [TrackerRow] = []
 
     public init(_ state: TorrentState) { self.state = state }
+
+    /// - Parameter counters: empty for a torrent that takes no part in its swarm.
+    public init(
+        _ row: TorrentRow, counters: SlownessCounters = SlownessCounters(),
+        trackers: [TrackerRow] = []
+    ) {
+        state = row.state
+        error = row.error
+        hasMetadata = row.content != nil
+        isComplete = row.isComplete
+        rate = row.isComplete ? row.uploadRate : row.downloadRate
+        queuePosition = row.queuePosition
+        self.counters = counters
+        self.trackers = trackers
+    }
+
+    fileprivate var events: TorrentCounters { counters.counters }
+
+    fileprivate var limit: ByteRate? {
+        isComplete ? counters.uploadLimit : counters.downloadLimit
+    }
+
+    /// Peers that would be asked for more, or served, but for the limit.
+    fileprivate var heldByLimit: Int {
+        isComplete ? counters.heldByUploadLimit : counters.heldByDownloadLimit
+    }
 }
 
 /// Says why a torrent is not faster, from what is counted: what weighs most comes first.
@@ -49,7 +60,7 @@ public enum Slowness {
         if !facts.hasMetadata { found.append(noMetadata(facts)) }
         if facts.isComplete {
             found += seeding(facts)
-        } else if facts.hasMetadata, facts.piecesMissing == 0 {
+        } else if facts.hasMetadata, facts.counters.piecesMissing == 0 {
             found.append(
                 SlownessReason(
                     .nobodyWantsAnything, 0,
@@ -84,21 +95,21 @@ public enum Slowness {
 
     private static func diskFails(_ facts: SlownessFacts) -> SlownessReason {
         SlownessReason(
-            .diskFails, facts.counters.diskFailures,
+            .diskFails, facts.events.diskFailures,
             "It has stopped with an error: \(facts.error?.text ?? "the disk fails"). "
                 + "Mend that, and start it again.")
     }
 
     private static func noSpace(_ facts: SlownessFacts) -> SlownessReason {
         SlownessReason(
-            .noSpace, facts.counters.diskFailures,
+            .noSpace, facts.events.diskFailures,
             "There is no room to write; make some, and it goes on by itself within a minute.")
     }
 
     private static func noMetadata(_ facts: SlownessFacts) -> SlownessReason {
         SlownessReason(
-            .noMetadata, facts.peersConnected,
-            "What it holds is not known yet: of \(facts.peersConnected) connected peers none has "
+            .noMetadata, facts.counters.peersConnected,
+            "What it holds is not known yet: of \(facts.counters.peersConnected) connected peers none has "
                 + "told it all.")
     }
 
@@ -106,15 +117,15 @@ public enum Slowness {
 
     private static func fetching(_ facts: SlownessFacts) -> [SlownessReason] {
         var found: [SlownessReason] = []
-        if let reason = rateLimit(facts, times: facts.counters.limitedRequests) {
+        if let reason = rateLimit(facts, times: facts.events.limitedRequests) {
             found.append(reason)
         }
         found += peers(facts)
-        if facts.hasMetadata, facts.peersConnected > 0 { found += supply(facts) }
-        if facts.isDiskCongested {
+        if facts.hasMetadata, facts.counters.peersConnected > 0 { found += supply(facts) }
+        if facts.counters.isDiskBehind {
             found.append(
                 SlownessReason(
-                    .diskIsSlow, facts.counters.diskFailures,
+                    .diskIsSlow, facts.events.diskFailures,
                     "The disk cannot keep up, so peers are asked for less; look at what else uses "
                         + "it."))
         }
@@ -125,33 +136,33 @@ public enum Slowness {
     /// What those who are connected could give.
     private static func supply(_ facts: SlownessFacts) -> [SlownessReason] {
         var found: [SlownessReason] = []
-        if facts.piecesNobodyHas > 0 {
-            let isAll = facts.piecesNobodyHas >= facts.piecesMissing
+        if facts.counters.piecesNobodyHas > 0 {
+            let isAll = facts.counters.piecesNobodyHas >= facts.counters.piecesMissing
             found.append(
                 SlownessReason(
-                    .nobodyHasThePieces, facts.piecesNobodyHas,
+                    .nobodyHasThePieces, facts.counters.piecesNobodyHas,
                     isAll
-                        ? "No connected peer has any of the \(facts.piecesMissing) missing "
+                        ? "No connected peer has any of the \(facts.counters.piecesMissing) missing "
                             + "pieces; only a new peer can help."
-                        : "No connected peer has \(facts.piecesNobodyHas) of the "
-                            + "\(facts.piecesMissing) missing pieces."))
+                        : "No connected peer has \(facts.counters.piecesNobodyHas) of the "
+                            + "\(facts.counters.piecesMissing) missing pieces."))
         }
-        let useful = facts.peersWithSomethingForUs
-        if useful > 0, facts.peersChokingUs * 2 >= useful {
-            let isAll = facts.peersChokingUs >= useful
+        let useful = facts.counters.peersOfInterest
+        if useful > 0, facts.counters.peersChokingUs * 2 >= useful {
+            let isAll = facts.counters.peersChokingUs >= useful
             found.append(
                 SlownessReason(
-                    .everybodyChokesUs, facts.peersChokingUs,
+                    .everybodyChokesUs, facts.counters.peersChokingUs,
                     isAll
                         ? "All \(useful) peers that have what is missing make us wait; it helps "
                             + "to give more, so allow a higher upload rate."
-                        : "\(facts.peersChokingUs) of \(useful) peers that have what is missing "
+                        : "\(facts.counters.peersChokingUs) of \(useful) peers that have what is missing "
                             + "make us wait; it helps to give more."))
-        } else if useful == 0, facts.piecesNobodyHas == 0 {
+        } else if useful == 0, facts.counters.piecesNobodyHas == 0 {
             found.append(
                 SlownessReason(
-                    .notInterested, facts.peersConnected,
-                    "None of the \(facts.peersConnected) connected peers has a piece that is "
+                    .notInterested, facts.counters.peersConnected,
+                    "None of the \(facts.counters.peersConnected) connected peers has a piece that is "
                         + "missing here."))
         }
         return found
@@ -161,21 +172,23 @@ public enum Slowness {
 
     private static func seeding(_ facts: SlownessFacts) -> [SlownessReason] {
         var found: [SlownessReason] = []
-        if let reason = rateLimit(facts, times: facts.counters.limitedServes) {
+        if let reason = rateLimit(facts, times: facts.events.limitedServes) {
             found.append(reason)
         }
         found += peers(facts)
-        if facts.peersConnected > 0, facts.peersInterested == 0 {
+        if facts.counters.peersConnected > 0, facts.counters.peersWanting == 0 {
             found.append(
                 SlownessReason(
-                    .notInterested, facts.peersConnected,
-                    "None of the \(facts.peersConnected) connected peers wants anything: they "
+                    .notInterested, facts.counters.peersConnected,
+                    "None of the \(facts.counters.peersConnected) connected peers wants anything: they "
                         + "have it all."))
-        } else if facts.peersInterested > 0, facts.peersChoked * 2 >= facts.peersInterested {
+        } else if facts.counters.peersWanting > 0,
+            facts.counters.peersWaiting * 2 >= facts.counters.peersWanting
+        {
             found.append(
                 SlownessReason(
-                    .noSlots, facts.peersChoked,
-                    "\(facts.peersChoked) of \(facts.peersInterested) peers that want something "
+                    .noSlots, facts.counters.peersWaiting,
+                    "\(facts.counters.peersWaiting) of \(facts.counters.peersWanting) peers that want something "
                         + "wait for a turn; a higher upload limit serves more at once."))
         }
         found += trackers(facts)
@@ -184,27 +197,29 @@ public enum Slowness {
 
     // MARK: Both
 
-    /// A limit is a reason if the torrent is close to it, or was held back by it again and again.
+    /// A limit is a reason if peers wait for it now, or the torrent is close to it.
     private static func rateLimit(_ facts: SlownessFacts, times: Int) -> SlownessReason? {
-        guard let limit = facts.rateLimit else { return nil }
+        guard let limit = facts.limit?.bytesPerSecond else { return nil }
         let isClose = Double(facts.rate) >= Double(limit) * 0.9
-        guard isClose || times > 0 && facts.rate > 0 || limit == 0 else { return nil }
+        guard facts.heldByLimit > 0 || isClose else { return nil }
         return SlownessReason(
-            .rateLimit, times,
+            .rateLimit, max(times, facts.heldByLimit),
             "It is held to \(limit) bytes a second by a limit; raise that with 'swarm limit'.")
     }
 
     private static func peers(_ facts: SlownessFacts) -> [SlownessReason] {
         var found: [SlownessReason] = []
-        if facts.peersKnown == 0, facts.peersConnected == 0 {
+        if facts.counters.peersKnown == 0, facts.counters.peersConnected == 0 {
             found.append(
                 SlownessReason(
                     .noPeersKnown, 0,
                     "Nobody is known who has it; neither trackers nor the DHT have named anyone."))
         }
-        let (dials, failures) = (facts.counters.dials, facts.counters.dialFailures)
+        let (dials, failures) = (facts.events.dials, facts.events.dialFailures)
         let areMostRefused = dials > 0 && Double(failures) >= Double(dials) * 0.8
-        if facts.peersKnown > 0, areMostRefused, facts.peersConnected < Limits.fewPeers {
+        if facts.counters.peersKnown > 0, areMostRefused,
+            facts.counters.peersConnected < Limits.fewPeers
+        {
             found.append(
                 SlownessReason(
                     .dialsRefused, failures,
@@ -212,8 +227,8 @@ public enum Slowness {
                         + "fare alike, look at the firewall."))
         }
         let isKnownLongEnough = facts.secondsListening >= Limits.reachabilityTime
-        if facts.incomingConnections == 0, isKnownLongEnough,
-            facts.peersConnected < Limits.fewPeers
+        if let incoming = facts.incomingConnections, incoming == 0, isKnownLongEnough,
+            facts.counters.peersConnected < Limits.fewPeers
         {
             found.append(
                 SlownessReason(
