@@ -124,7 +124,7 @@ let house: [Room] = [
         packages: [
             HummingbirdCore, HTTPTypes, ServiceLifecycle, TOMLKit, Subprocess, SystemPackage,
             AsyncHTTPClient, NIOCore, NIOPosix, NIOHTTP1, NIOHTTPTypes, Logging,
-        ], libraries: ["CLinux"]),
+        ], libraries: ["CLinux", "CWebPage"]),
     room("Terminal", uses: ["JSONText"], testUses: ["Units"]),
 
     // Floor 7, doors.
@@ -274,6 +274,7 @@ let package = Package(
         .systemLibrary(
             name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CLinux"),
+        .target(name: "CWebPage", exclude: ["page"]),
     ] + open.flatMap { targets(of: $0, withTests: asked?.contains($0.name) ?? true) }
         + openSuites.flatMap(\.targets) + (fuzzer.map { [fuzzDriver(with: $0)] } ?? [])
 )

@@ -67,6 +67,7 @@ struct House {
                 "JSONText", "Hashing", "Units", "HummingbirdCore", "HTTPTypes",
                 "ServiceLifecycle", "TOMLKit", "Subprocess", "SystemPackage", "AsyncHTTPClient",
                 "NIOCore", "NIOPosix", "NIOHTTP1", "NIOHTTPTypes", "Logging", "CLinux",
+                "CWebPage",
             ]),
         "Terminal": Room(floor: 6, imports: ["JSONText"]),
         "swarm": Room(
