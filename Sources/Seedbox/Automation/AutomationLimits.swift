@@ -85,3 +85,12 @@ extension Limits {
     /// Folders that are watched; the kernel lets a user have 128 such watches by default.
     static let watchFoldersMax = 100
 }
+
+// MARK: - Storage
+
+extension Limits {
+    /// How long a disk must be well before that is told: one that is full has room now and then.
+    static let storageWellTime = Interval.seconds(30)
+    /// The pause between two looks at it.
+    static let storageLookTime = Interval.seconds(10)
+}
