@@ -1,4 +1,5 @@
 import ArgumentParser
+import Units
 
 /// The command without a subcommand.
 struct Swarm: ParsableCommand {
@@ -13,6 +14,3 @@ struct Swarm: ParsableCommand {
         DHT.self, Completions.self,
     ]
 }
-
-/// The version of the program, as its peer id says it too.
-let programVersion = "0.1.0"

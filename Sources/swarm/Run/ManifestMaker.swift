@@ -3,6 +3,7 @@ import Glibc
 import JSONText
 import Metainfo
 import Terminal
+import Units
 
 /// Makes a manifest of content and writes it: for `create` and `seed`.
 struct ManifestMaker {
