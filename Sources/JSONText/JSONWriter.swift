@@ -8,6 +8,13 @@ public struct JSONWriter: Sendable {
 
     public init(reservingBytes count: Int = 0) { bytes.reserveCapacity(count) }
 
+    /// What has been written since the last time, to be sent while the rest is written.
+    public mutating func takeBytes() -> [UInt8] {
+        let taken = bytes
+        bytes = []
+        return taken
+    }
+
     // MARK: Structure
 
     public mutating func beginObject() { open(UInt8(ascii: "{")) }
