@@ -1,0 +1,182 @@
+import Hashing
+import JSONText
+
+/// What the settings say where a torrent says nothing of its own.
+struct TorrentDefaults {
+    var peersMax = 100
+    var ratio: Double?
+    /// Seconds.
+    var idle: Int64?
+    /// The limits that hold for the torrents of a category.
+    var categories: [String: SeedingLimits] = [:]
+    var spelling = Spelling.old
+
+    /// What programs show where there is no limit: Transmission's own values.
+    static let ratioShown = 2.0
+    static let idleMinutesShown: Int64 = 30
+    static let kilobytesShown: Int64 = 100
+}
+
+/// A torrent as Transmission tells it.
+struct TorrentView {
+    let row: TorrentRow
+    let defaults: TorrentDefaults
+    /// What was fetched of it, if any of that was asked for.
+    var details = FetchedDetails()
+
+    /// Numbers are whole where Transmission's are: a program that expects 0 drops a row with 0.0.
+    func write(_ field: TorrentField, into out: inout JSONWriter) {
+        switch field {
+        case .id: out.integer(row.id.rawValue)
+        case .name: out.string(row.name)
+        case .hashString: out.string("\(row.infoHash.primary)")
+        case .downloadDir: out.string(row.folder)
+        case .status: out.integer(status)
+        case .error: out.integer(errorNumber)
+        case .errorString: out.string(row.error?.text ?? "")
+        case .labels:
+            out.beginArray()
+            for label in labels { out.string(label) }
+            out.endArray()
+        case .group: out.string(row.group ?? "")
+        case .torrentFile: out.string("")
+        case .fileCount: out.integer(row.content?.fileCount ?? 0)
+        case .pieceCount: out.integer(row.content?.pieceCount ?? 0)
+        case .pieceSize: out.integer(row.content?.pieceLength ?? 0)
+        case .bandwidthPriority: out.integer(row.priority.rawValue)
+        case .queuePosition: out.integer(row.queuePosition)
+        case .isPrivate: out.bool(row.isPrivate)
+        case .isFinished: out.bool(isFinished)
+        case .isStalled: out.bool(false)
+        case .sequentialDownload: out.bool(row.isSequential)
+        default: writeCount(field, into: &out)
+        }
+    }
+
+    private func writeCount(_ field: TorrentField, into out: inout JSONWriter) {
+        switch field {
+        case .totalSize: out.integer(row.content?.length ?? 0)
+        case .sizeWhenDone: out.integer(row.bytesWanted)
+        case .leftUntilDone: out.integer(row.bytesLeft)
+        case .haveValid: out.integer(row.bytesDone)
+        case .haveUnchecked, .editDate, .startDate, .webseedsSendingToUs: out.integer(0)
+        case .corruptEver: out.integer(row.wasted)
+        case .downloadedEver: out.integer(row.downloaded)
+        case .uploadedEver: out.integer(row.uploaded)
+        case .rateDownload: out.integer(row.downloadRate)
+        case .rateUpload: out.integer(row.uploadRate)
+        case .uploadRatio: out.number(row.ratio ?? -1)
+        case .percentDone: out.number(share(of: row.bytesWanted))
+        case .percentComplete: out.number(share(of: row.content?.length ?? 0))
+        case .metadataPercentComplete: out.number(row.content == nil ? row.progress : 1)
+        case .recheckProgress: out.number(row.state == .checking ? row.progress : 0)
+        case .peersConnected: out.integer(row.peersConnected)
+        case .peersGettingFromUs: out.integer(row.peersGettingFromUs)
+        case .peersSendingToUs: out.integer(row.peersSendingToUs)
+        case .eta: out.integer(secondsLeft)
+        case .etaIdle, .manualAnnounceTime: out.integer(-1)
+        case .addedDate: out.integer(row.added)
+        case .doneDate: out.integer(row.completed ?? 0)
+        case .activityDate: out.integer(row.lastActive ?? 0)
+        case .secondsDownloading: out.integer(row.secondsDownloading)
+        case .secondsSeeding: out.integer(row.secondsSeeding)
+        default: writeLimit(field, into: &out)
+        }
+    }
+
+    private func writeLimit(_ field: TorrentField, into out: inout JSONWriter) {
+        switch field {
+        case .honorsSessionLimits: out.bool(row.honoursSessionLimits)
+        case .peerLimit, .maxConnectedPeers: out.integer(row.peersMax ?? defaults.peersMax)
+        case .downloadLimit: out.integer(Self.kilobytes(row.downloadLimit))
+        case .downloadLimited: out.bool(row.downloadLimit != nil)
+        case .uploadLimit: out.integer(Self.kilobytes(row.uploadLimit))
+        case .uploadLimited: out.bool(row.uploadLimit != nil)
+        case .seedRatioMode: out.integer(row.seedingLimits.ratio.mode)
+        case .seedIdleMode: out.integer(row.seedingLimits.idle.mode)
+        case .seedRatioLimit:
+            guard case .atMost(let ratio) = row.seedingLimits.ratio else {
+                return out.number(defaults.ratio ?? TorrentDefaults.ratioShown)
+            }
+            out.number(ratio)
+        case .seedIdleLimit:
+            let idle =
+                if case .atMost(let own) = row.seedingLimits.idle { own } else { defaults.idle }
+            out.integer(idle.map { $0 / 60 } ?? TorrentDefaults.idleMinutesShown)
+        default: details.write(field, of: row, defaults.spelling, into: &out)
+        }
+    }
+
+    static func kilobytes(_ rate: Int64?) -> Int64 {
+        rate.map { $0 / 1000 } ?? TorrentDefaults.kilobytesShown
+    }
+
+    // MARK: What Transmission has other words for
+
+    /// Category and labels are labels alike.
+    private var labels: [String] {
+        guard let category = row.category, !row.labels.contains(category) else { return row.labels }
+        return [category] + row.labels
+    }
+
+    /// 0 stopped, 1 and 2 checking, 3 and 4 downloading, 5 and 6 seeding; the lesser waits.
+    private var status: Int {
+        switch row.state {
+        case .paused, .failed: 0
+        // Nobody takes the content away while it is moved if it counts as being checked.
+        case .checking, .moving: 2
+        case .queued, .waitingForStorage: row.isComplete ? 5 : 3
+        case .fetchingMetadata, .downloading: 4
+        case .noSpace: row.isComplete ? 6 : 4
+        case .seeding: 6
+        }
+    }
+
+    private var errorNumber: Int {
+        switch row.error?.kind {
+        case nil: 0
+        case .trackerWarning: 1
+        case .trackerError: 2
+        case .local: 3
+        }
+    }
+
+    /// -1 is that there is nothing to tell, -2 that it cannot be told.
+    private var secondsLeft: Int64 {
+        if let seconds = row.secondsLeft { return seconds }
+        return [.downloading, .fetchingMetadata].contains(row.state) && !row.isComplete ? -2 : -1
+    }
+
+    private func share(of whole: Int64) -> Double {
+        guard whole > 0 else { return row.isComplete ? 1 : 0 }
+        return min(1, Double(row.bytesDone) / Double(whole))
+    }
+
+    /// Whether a limit of seeding has stopped it: what is not seeding, and has reached its ratio,
+    /// will not go on by itself.
+    private var isFinished: Bool {
+        guard row.state == .paused, row.isComplete else { return false }
+        let levels = [row.seedingLimits, row.category.flatMap { defaults.categories[$0] }]
+            .compactMap(\.self)
+        let ratio = levels.lazy.map(\.ratio).first { $0 != .inherited }
+        if case .atMost(let most) = ratio ?? defaults.ratio.map({ .atMost($0) }),
+            let reached = row.ratio, reached >= most
+        {
+            return true
+        }
+        let time = levels.lazy.map(\.seedTime).first { $0 != .inherited }
+        if case .atMost(let most) = time, row.secondsSeeding >= most { return true }
+        return false
+    }
+}
+
+extension SeedingLimits.Rule {
+    /// 0 follows the session, 1 has a limit of its own, 2 has none.
+    var mode: Int {
+        switch self {
+        case .inherited: 0
+        case .atMost: 1
+        case .unlimited: 2
+        }
+    }
+}
