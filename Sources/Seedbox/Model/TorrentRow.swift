@@ -73,7 +73,7 @@ public enum LimitAction: String, CaseIterable, Sendable {
 }
 
 /// A torrent as a list shows it. All of this is in memory, for all torrents, at all times.
-public struct TorrentRow: Sendable {
+public struct TorrentRow: Equatable, Sendable {
     public var id: TorrentID
     public var infoHash: InfoHash
     public var name: String

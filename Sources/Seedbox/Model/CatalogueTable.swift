@@ -1,0 +1,137 @@
+import Hashing
+
+/// The rows of a catalogue, and in what order they changed.
+struct CatalogueTable {
+    enum UpdateOutcome {
+        case changed, same, missing
+    }
+
+    private struct Change {
+        var revision: UInt64
+        var id: TorrentID
+    }
+
+    private struct Removal {
+        var revision: UInt64
+        var removed: CatalogueChanges.Removed
+    }
+
+    private(set) var revision: UInt64
+    /// In the order of their ids. To be changed by `updateSilently` alone but for here.
+    var rows: [TorrentRow] = []
+    /// By all names that the wire knows a torrent by.
+    private var names: [SHA1Digest: TorrentID] = [:]
+    /// Every change in its order. An entry is the last of its torrent if the row has its number;
+    /// the others are swept out when they are the most.
+    private var changes: [Change] = []
+    private var removals: [Removal] = []
+    /// What happened up to here is not known any more.
+    private var forgottenUpTo: UInt64
+
+    init(startingAt revision: UInt64) {
+        self.revision = revision
+        self.forgottenUpTo = revision
+    }
+
+    /// Ids grow, so the rows are sorted by being appended.
+    func position(of id: TorrentID) -> Int? {
+        var (low, high) = (0, rows.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if rows[middle].id < id { low = middle + 1 } else { high = middle }
+        }
+        return low < rows.count && rows[low].id == id ? low : nil
+    }
+
+    func row(named name: SHA1Digest) -> TorrentRow? {
+        names[name].flatMap { position(of: $0) }.map { rows[$0] }
+    }
+
+    func changes(since old: UInt64) -> CatalogueChanges {
+        guard old >= forgottenUpTo, old <= revision else {
+            return CatalogueChanges(revision: revision, isComplete: false)
+        }
+        var delta = CatalogueChanges(revision: revision, isComplete: true)
+        for change in changes.reversed() {
+            guard change.revision > old else { break }
+            guard let position = position(of: change.id),
+                rows[position].revision == change.revision
+            else { continue }
+            delta.changed.append(rows[position])
+        }
+        delta.changed.reverse()
+        for removal in removals.reversed() {
+            guard removal.revision > old else { break }
+            delta.removed.append(removal.removed)
+        }
+        delta.removed.reverse()
+        return delta
+    }
+
+    // MARK: - Changing
+
+    mutating func reserve(_ count: Int) {
+        rows.reserveCapacity(rows.count + count)
+        names.reserveCapacity(names.count + count)
+    }
+
+    mutating func insert(_ row: TorrentRow) {
+        var row = row
+        row.revision = nextRevision(for: row.id)
+        for name in row.infoHash.wireForms { names[name] = row.id }
+        guard let last = rows.last, last.id >= row.id else { return rows.append(row) }
+        if let position = position(of: row.id) {
+            rows[position] = row
+        } else {
+            rows.insert(row, at: rows.firstIndex { $0.id > row.id } ?? rows.count)
+        }
+    }
+
+    mutating func update(_ id: TorrentID, _ change: (inout TorrentRow) -> Void) -> UpdateOutcome {
+        guard let position = position(of: id) else { return .missing }
+        let old = rows[position]
+        var new = old
+        change(&new)
+        (new.id, new.revision) = (id, old.revision)
+        guard new != old else { return .same }
+        if new.infoHash != old.infoHash {
+            for name in old.infoHash.wireForms { names[name] = nil }
+            for name in new.infoHash.wireForms { names[name] = id }
+        }
+        new.revision = nextRevision(for: id)
+        rows[position] = new
+        return .changed
+    }
+
+    mutating func remove(_ ids: Set<TorrentID>) {
+        for id in ids {
+            guard let position = position(of: id) else { continue }
+            let row = rows[position]
+            for name in row.infoHash.wireForms { names[name] = nil }
+            revision += 1
+            let removed = CatalogueChanges.Removed(id: id, infoHash: row.infoHash)
+            removals.append(Removal(revision: revision, removed: removed))
+        }
+        rows.removeAll { ids.contains($0.id) }
+        guard removals.count > Limits.removedKeptMax else { return }
+        // More than one at a time, since all that stay are moved.
+        let excess = removals.count - Limits.removedKeptMax + Limits.removedKeptMax / 4
+        forgottenUpTo = removals[excess - 1].revision
+        removals.removeFirst(excess)
+    }
+
+    private mutating func nextRevision(for id: TorrentID) -> UInt64 {
+        if changes.count >= 2 * rows.count + 64 { sweep() }
+        revision += 1
+        changes.append(Change(revision: revision, id: id))
+        return revision
+    }
+
+    /// Takes out all changes that a later one of the same torrent has made idle.
+    private mutating func sweep() {
+        changes = changes.filter { change in
+            guard let position = position(of: change.id) else { return false }
+            return rows[position].revision == change.revision
+        }
+    }
+}

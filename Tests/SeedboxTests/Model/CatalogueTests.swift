@@ -1,0 +1,152 @@
+import Hashing
+import Testing
+
+@testable import Seedbox
+
+@Suite struct CatalogueTests {
+    private func row(_ id: Int64, name: String = "a") -> TorrentRow {
+        var bytes = [UInt8](repeating: 0, count: 20)
+        for index in 0..<8 { bytes[index] = UInt8(truncatingIfNeeded: id >> Int64(8 * index)) }
+        return TorrentRow(
+            id: TorrentID(id), infoHash: InfoHash(v1: SHA1Digest(bytes: bytes) ?? .zero),
+            name: name, folder: "/", state: .seeding, added: 0)
+    }
+
+    private func catalogue(_ ids: ClosedRange<Int64>) -> Catalogue {
+        let catalogue = Catalogue(startingAt: 1_000)
+        catalogue.insert(ids.map { row($0) })
+        return catalogue
+    }
+
+    @Test func rowsAreInTheOrderOfTheirIDsHoweverTheyCame() {
+        let catalogue = Catalogue()
+        for id: Int64 in [4, 9, 2, 7] { catalogue.insert(row(id)) }
+        #expect(catalogue.withRows { $0.map(\.id.rawValue) } == [2, 4, 7, 9])
+        #expect(catalogue.row(TorrentID(7))?.id == TorrentID(7))
+        #expect(catalogue.row(TorrentID(5)) == nil)
+    }
+
+    @Test func aDeltaHoldsWhatChangedSinceAndNothingElse() {
+        let catalogue = catalogue(1...5)
+        let start = catalogue.revision
+        catalogue.update(TorrentID(3)) { $0.uploaded = 7 }
+        catalogue.update(TorrentID(1)) { $0.uploaded = 8 }
+        catalogue.update(TorrentID(3)) { $0.uploaded = 9 }
+        let delta = catalogue.changes(since: start)
+        #expect(delta.isComplete)
+        #expect(delta.changed.map(\.id.rawValue) == [1, 3])
+        #expect(delta.changed.map(\.uploaded) == [8, 9])
+        #expect(delta.revision == catalogue.revision)
+        #expect(catalogue.changes(since: delta.revision).changed.isEmpty)
+    }
+
+    @Test func aChangeThatChangesNothingIsNone() {
+        let catalogue = catalogue(1...2)
+        let start = catalogue.revision
+        #expect(catalogue.update(TorrentID(1)) { $0.uploaded = 0 })
+        #expect(catalogue.revision == start)
+        #expect(!catalogue.update(TorrentID(8)) { $0.uploaded = 1 })
+        catalogue.updateSilently([TorrentID(2)]) { $0.secondsSeeding = 5 }
+        #expect(catalogue.revision == start)
+        #expect(catalogue.row(TorrentID(2))?.secondsSeeding == 5)
+    }
+
+    @Test func removedTorrentsAreToldWithTheirNames() {
+        let catalogue = catalogue(1...4)
+        let start = catalogue.revision
+        catalogue.update(TorrentID(2)) { $0.uploaded = 1 }
+        catalogue.remove([TorrentID(2), TorrentID(4), TorrentID(77)])
+        let delta = catalogue.changes(since: start)
+        #expect(delta.changed.isEmpty)
+        #expect(Set(delta.removed.map(\.id.rawValue)) == [2, 4])
+        #expect(delta.removed.contains { $0.infoHash == row(4).infoHash })
+        #expect(catalogue.withRows { $0.map(\.id.rawValue) } == [1, 3])
+        #expect(catalogue.row(named: row(2).infoHash) == nil)
+    }
+
+    @Test func aRevisionOfAnotherRunOrOneTooOldIsAnsweredWithTakeAll() {
+        let catalogue = catalogue(1...3)
+        #expect(!catalogue.changes(since: 999).isComplete)
+        #expect(!catalogue.changes(since: catalogue.revision + 1).isComplete)
+        #expect(catalogue.changes(since: 1_000).changed.count == 3)
+    }
+
+    @Test func onlySoManyRemovedTorrentsAreRemembered() {
+        let catalogue = Catalogue()
+        let start = catalogue.revision
+        for id in 1...Int64(Limits.removedKeptMax) {
+            catalogue.insert(row(id))
+            catalogue.remove([TorrentID(id)])
+        }
+        #expect(catalogue.changes(since: start).removed.count == Limits.removedKeptMax)
+        let last = catalogue.revision
+        catalogue.insert(row(1 << 40))
+        catalogue.remove([TorrentID(1 << 40)])
+        #expect(!catalogue.changes(since: start).isComplete)
+        #expect(catalogue.changes(since: last).removed.count == 1)
+    }
+
+    @Test func aDeltaStaysCompleteWhileOldChangesAreSweptOut() {
+        let catalogue = catalogue(1...10)
+        let start = catalogue.revision
+        for round in 1...1_000 {
+            catalogue.update(TorrentID(Int64(round % 9) + 1)) { $0.uploaded = Int64(round) }
+        }
+        let delta = catalogue.changes(since: start)
+        #expect(Set(delta.changed.map(\.id.rawValue)) == Set(1...9))
+        #expect(delta.changed.map(\.revision) == delta.changed.map(\.revision).sorted())
+    }
+
+    @Test func rowsAreFoundByTheirNames() throws {
+        let catalogue = Catalogue()
+        var hybrid = row(1)
+        let v2 = try #require(SHA256Digest(bytes: Array(repeating: 9, count: 32)))
+        let v1 = try #require(SHA1Digest(bytes: Array(repeating: 8, count: 20)))
+        hybrid.infoHash = InfoHash(v1: v1, v2: v2)
+        catalogue.insert(hybrid)
+        #expect(catalogue.row(named: "\(v1)")?.id == TorrentID(1))
+        #expect(catalogue.row(named: "\(v2)".uppercased())?.id == TorrentID(1))
+        #expect(catalogue.row(named: InfoHash(v2: v2))?.id == TorrentID(1))
+        let other = "\(v2)".prefix(60) + "0000"
+        #expect(catalogue.row(named: String(other)) == nil)
+        #expect(catalogue.row(named: "no hash") == nil)
+    }
+
+    @Test func aNameThatIsLearntLaterIsFoundToo() throws {
+        let catalogue = catalogue(1...1)
+        let v2 = try #require(SHA256Digest(bytes: Array(repeating: 9, count: 32)))
+        let v1 = try #require(row(1).infoHash.v1)
+        catalogue.update(TorrentID(1)) { $0.infoHash = InfoHash(v1: v1, v2: v2) }
+        #expect(catalogue.row(named: InfoHash(v2: v2))?.id == TorrentID(1))
+    }
+
+    @Test func listenersAreToldAndTheStreamEndsWithTheCatalogue() async {
+        let catalogue = catalogue(1...1)
+        var listener = catalogue.subscribe().makeAsyncIterator()
+        catalogue.update(TorrentID(1)) { $0.uploaded = 1 }
+        #expect(await listener.next() != nil)
+        catalogue.close()
+        #expect(await listener.next() == nil)
+        var late = catalogue.subscribe().makeAsyncIterator()
+        #expect(await late.next() == nil)
+    }
+
+    @Test func listenersAreToldAtMostFourTimesASecond() {
+        var pace = Pulse.Pace()
+        var told = 0
+        var dueAt: Int64?
+        for now in stride(from: Int64(0), to: 10_000, by: 5) {
+            if let due = dueAt, now >= due {
+                pace.due(now: now)
+                dueAt = nil
+                told += 1
+            }
+            switch pace.beat(now: now) {
+            case .tellNow: told += 1
+            case .tellAfter(let milliseconds): dueAt = now + milliseconds
+            case .nothing: break
+            }
+        }
+        #expect((38...41).contains(told))
+    }
+}
