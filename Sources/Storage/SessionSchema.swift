@@ -11,6 +11,7 @@ enum SessionSchema {
             // The magnet link of a torrent whose metadata is still to come.
             try db.execute(sql: "ALTER TABLE torrents ADD COLUMN link TEXT")
         }
+        migrator.registerMigration("3") { db in try db.execute(sql: version3) }
         return migrator
     }
 
@@ -56,6 +57,52 @@ enum SessionSchema {
             modified INTEGER NOT NULL,
             is_whole INTEGER NOT NULL,
             PRIMARY KEY (torrent, number)
+        ) WITHOUT ROWID;
+        """
+
+    /// What a seedbox keeps of each of its torrents, in columns that are read without the metainfo
+    /// and are short, as the counters among them are written every some seconds. `labels` are
+    /// lines; `file_priorities` are pairs of numbers.
+    private static let version3 = """
+        CREATE TABLE seedbox (
+            torrent INTEGER PRIMARY KEY REFERENCES torrents (id) ON DELETE CASCADE,
+            is_paused INTEGER NOT NULL,
+            position INTEGER NOT NULL,
+            bypasses INTEGER NOT NULL,
+            labels TEXT NOT NULL,
+            category TEXT,
+            limit_group TEXT,
+            priority INTEGER NOT NULL,
+            sequential INTEGER NOT NULL,
+            honours INTEGER NOT NULL,
+            down_limit INTEGER,
+            up_limit INTEGER,
+            peers_max INTEGER,
+            ratio REAL,
+            seed_time INTEGER,
+            idle INTEGER,
+            action TEXT,
+            file_priorities BLOB,
+            length INTEGER,
+            file_count INTEGER,
+            piece_count INTEGER,
+            piece_length INTEGER,
+            is_private INTEGER,
+            tracker TEXT,
+            bytes_wanted INTEGER NOT NULL,
+            bytes_done INTEGER NOT NULL,
+            downloaded INTEGER NOT NULL,
+            uploaded INTEGER NOT NULL,
+            wasted INTEGER NOT NULL,
+            seconds_down INTEGER NOT NULL,
+            seconds_seed INTEGER NOT NULL,
+            added INTEGER NOT NULL,
+            completed INTEGER,
+            last_active INTEGER
+        );
+        CREATE TABLE seedbox_values (
+            name TEXT PRIMARY KEY,
+            value TEXT NOT NULL
         ) WITHOUT ROWID;
         """
 }

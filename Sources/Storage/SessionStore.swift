@@ -7,7 +7,9 @@ public import Units
 public struct TorrentRecord: Sendable, Hashable {
     /// Names the torrent in the session store.
     public struct ID: Hashable, Sendable {
-        let rawValue: Int64
+        public let rawValue: Int64
+
+        public init(rawValue: Int64) { self.rawValue = rawValue }
     }
 
     public let id: ID
@@ -69,29 +71,38 @@ public final class SessionStore: Sendable {
         link: String? = nil, wantedFiles: [FileIndex]? = nil, now: Int64
     ) throws(SessionStoreError) -> TorrentRecord {
         try durably { db in
-            try db.execute(
-                sql: """
-                    INSERT INTO torrents
-                        (hash, v1, v2, folder, name, metainfo, link, selection, added)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-                    ON CONFLICT (hash, folder) DO UPDATE SET
-                        v1 = iif(excluded.metainfo IS NULL, v1, excluded.v1),
-                        v2 = iif(excluded.metainfo IS NULL, v2, excluded.v2),
-                        name = iif(excluded.metainfo IS NULL, name, excluded.name),
-                        metainfo = coalesce(excluded.metainfo, metainfo),
-                        link = coalesce(excluded.link, link),
-                        selection = coalesce(excluded.selection, selection)
-                    """,
-                arguments: [
-                    Data(infoHash.primary.bytes), infoHash.v1.map { Data($0.bytes) },
-                    infoHash.v2.map { Data($0.bytes) }, folder, name, metainfo.map { Data($0) },
-                    link, wantedFiles.map { bigEndian($0.map(\.rawValue)) }, now,
-                ])
-            let row = try Row.fetchOne(
-                db, sql: "SELECT * FROM torrents WHERE hash = ? AND folder = ?",
-                arguments: [Data(infoHash.primary.bytes), folder])
-            return try row.map(TorrentRecord.init) ?? { throw SessionStoreError.unknownTorrent }()
+            try Self.add(
+                infoHash, name: name, folder: folder, metainfo: metainfo, link: link,
+                wantedFiles: wantedFiles, now: now, db)
         }
+    }
+
+    static func add(
+        _ infoHash: InfoHash, name: String, folder: String, metainfo: [UInt8]?, link: String?,
+        wantedFiles: [FileIndex]?, now: Int64, _ db: Database
+    ) throws -> TorrentRecord {
+        try db.execute(
+            sql: """
+                INSERT INTO torrents
+                    (hash, v1, v2, folder, name, metainfo, link, selection, added)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (hash, folder) DO UPDATE SET
+                    v1 = iif(excluded.metainfo IS NULL, v1, excluded.v1),
+                    v2 = iif(excluded.metainfo IS NULL, v2, excluded.v2),
+                    name = iif(excluded.metainfo IS NULL, name, excluded.name),
+                    metainfo = coalesce(excluded.metainfo, metainfo),
+                    link = coalesce(excluded.link, link),
+                    selection = coalesce(excluded.selection, selection)
+                """,
+            arguments: [
+                Data(infoHash.primary.bytes), infoHash.v1.map { Data($0.bytes) },
+                infoHash.v2.map { Data($0.bytes) }, folder, name, metainfo.map { Data($0) },
+                link, wantedFiles.map { bigEndian($0.map(\.rawValue)) }, now,
+            ])
+        let row = try Row.fetchOne(
+            db, sql: "SELECT * FROM torrents WHERE hash = ? AND folder = ?",
+            arguments: [Data(infoHash.primary.bytes), folder])
+        return try row.map(TorrentRecord.init) ?? { throw SessionStoreError.unknownTorrent }()
     }
 
     /// All torrents, in the order in which they were added.
@@ -296,15 +307,13 @@ extension SessionStoreError {
 
 extension TorrentRecord {
     /// A damaged store may hold anything anywhere, so each value is decoded with care.
-    fileprivate init(_ row: Row) throws {
+    init(_ row: Row) throws {
         let v1 = try row.decode(Data?.self, forColumn: "v1").flatMap { SHA1Digest(bytes: $0) }
         let v2 = try row.decode(Data?.self, forColumn: "v2").flatMap { SHA256Digest(bytes: $0) }
-        switch (v1, v2) {
-        case (let v1?, let v2?): self.infoHash = InfoHash(v1: v1, v2: v2)
-        case (let v1?, nil): self.infoHash = InfoHash(v1: v1)
-        case (nil, let v2?): self.infoHash = InfoHash(v2: v2)
-        case (nil, nil): throw SessionStoreError.failed(reason: "a torrent without an info-hash")
+        guard let infoHash = InfoHash(v1, v2) else {
+            throw SessionStoreError.failed(reason: "a torrent without an info-hash")
         }
+        self.infoHash = infoHash
         self.id = ID(rawValue: try row.decode(forColumn: "id"))
         self.folder = try row.decode(forColumn: "folder")
         self.name = try row.decode(forColumn: "name")

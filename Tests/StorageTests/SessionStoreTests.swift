@@ -76,7 +76,8 @@ import Units
         _ = try store.add(hash(1), name: "a", folder: "/x", metainfo: [1], now: 1)
         try store.queue.write { db in
             try db.execute(sql: "ALTER TABLE torrents DROP COLUMN link")
-            try db.execute(sql: "DELETE FROM grdb_migrations WHERE identifier = '2'")
+            try db.execute(sql: "DROP TABLE seedbox; DROP TABLE seedbox_values")
+            try db.execute(sql: "DELETE FROM grdb_migrations WHERE identifier IN ('2', '3')")
         }
         let record = try SessionStore(path: path).torrents().first
         #expect(record?.metainfo == [1])
