@@ -6,4 +6,31 @@ extension Limits {
     static let listenersMax = 1_024
     /// How often they are told at most: people do not see more, and each of them then asks.
     static let pulseMilliseconds = 250
+    /// Bytes of the path of a folder: the system's own limit.
+    static let folderBytesMax = 4_095
+    /// Labels of one torrent, and bytes of a label, a category or a group.
+    static let labelsMax = 64
+    static let labelBytesMax = 128
+    /// Bytes of a .torrent: as large as the command line takes.
+    static let manifestBytesMax = 10_000_000
+    /// Bytes of a link or of a hash: a link with a hundred trackers has a tenth of it.
+    static let linkBytesMax = 64 << 10
+    /// Trackers of one torrent that a user may set.
+    static let trackersMax = 1_000
+    static let trackerURLBytesMax = 2_048
+    /// Torrents of one seedbox: beyond it lists take seconds, and memory a gigabyte.
+    static let torrentsMax = 100_000
+    /// Torrents that are opened at once at the start, so that neither the disk nor the event loops
+    /// have more to do than they can.
+    static let opensAtOnceMax = 32
+    /// How often counters are written: what a crash forgets of them at most.
+    static let noteSeconds = 20
+    /// Torrents at which nothing happens are asked how they are once in so many seconds.
+    static let idlePollSeconds = 10
+    /// Seconds after which a seedbox that ends waits no more.
+    static let shutdownSeconds = 8
+    /// Addresses of peers that a user names for a torrent at once.
+    static let peersNamedMax = 1_000
+    /// Events that wait for a slow listener; older ones are forgotten.
+    static let eventsMax = 4_096
 }

@@ -1,0 +1,61 @@
+/// Whether a torrent has been seeded for as long as its user wants.
+struct SeedingRule {
+    /// What counts.
+    struct Facts {
+        /// Nil if nothing was fetched and nothing is there.
+        var ratio: Double?
+        var secondsSeeding: Int64
+        /// Since somebody took something, or seeding began.
+        var secondsIdle: Int64
+    }
+
+    enum Limit: CaseIterable {
+        case ratio, seedTime, idle
+    }
+
+    /// The limits that hold, and what is done when one is reached.
+    let ratio: Double?
+    let seedTime: Int64?
+    let idle: Int64?
+    let action: LimitAction
+
+    /// - Parameter levels: the torrent's own limits first, then its category's, then everybody's.
+    init(_ levels: [SeedingLimits]) {
+        ratio = Self.value(levels.map(\.ratio))
+        seedTime = Self.value(levels.map(\.seedTime))
+        idle = Self.value(levels.map(\.idle))
+        action = levels.compactMap(\.action).first ?? .pause
+    }
+
+    /// The first level that says something decides.
+    private static func value<Value>(_ rules: [SeedingLimits.Rule<Value>]) -> Value? {
+        for rule in rules {
+            switch rule {
+            case .inherited: continue
+            case .unlimited: return nil
+            case .atMost(let value): return value
+            }
+        }
+        return nil
+    }
+
+    func reached(_ facts: Facts) -> Set<Limit> {
+        var reached: Set<Limit> = []
+        if let ratio, let given = facts.ratio, given >= ratio { reached.insert(.ratio) }
+        if let seedTime, facts.secondsSeeding >= seedTime { reached.insert(.seedTime) }
+        if let idle, facts.secondsIdle >= idle { reached.insert(.idle) }
+        return reached
+    }
+
+    /// What is to be done now; nil is nothing.
+    func verdict(_ facts: Facts) -> LimitAction? { reached(facts).isEmpty ? nil : action }
+}
+
+extension SeedingLimits {
+    /// Takes these limits away: who starts a torrent that has reached them wants them gone.
+    mutating func lift(_ limits: Set<SeedingRule.Limit>) {
+        if limits.contains(.ratio) { ratio = .unlimited }
+        if limits.contains(.seedTime) { seedTime = .unlimited }
+        if limits.contains(.idle) { idle = .unlimited }
+    }
+}
