@@ -198,6 +198,26 @@ extension SessionStore {
         }
     }
 
+    /// The link that names a torrent whose metadata is not known yet.
+    public func set(link: String, of id: TorrentRecord.ID) throws(SessionStoreError) {
+        try durably { db in
+            try db.execute(
+                sql: "UPDATE torrents SET link = ? WHERE id = ?", arguments: [link, id.rawValue])
+        }
+    }
+
+    /// Files by number, where their priority is not 0.
+    public func filePriorities(
+        of id: TorrentRecord.ID
+    ) throws(SessionStoreError) -> [UInt32: Int8] {
+        try reading { db in
+            let data = try Data.fetchOne(
+                db, sql: "SELECT file_priorities FROM seedbox WHERE torrent = ?",
+                arguments: [id.rawValue])
+            return SeedboxRecord.priorities(in: data ?? Data())
+        }
+    }
+
     /// The pieces that the last run has recorded, of a torrent that is not open.
     public func pieces(
         of id: TorrentRecord.ID, pieceCount: Int
@@ -314,12 +334,18 @@ extension SeedboxRecord {
         seedTimeLimit = try row.decode(atIndex: first + 14)
         idleLimit = try row.decode(atIndex: first + 15)
         limitAction = try row.decode(atIndex: first + 16)
-        guard let data = try row.decode(Data?.self, atIndex: first + 17) else { return }
+        let data = try row.decode(Data?.self, atIndex: first + 17)
+        filePriorities = Self.priorities(in: data ?? Data())
+    }
+
+    fileprivate static func priorities(in data: Data) -> [UInt32: Int8] {
         let pairs = numbers(in: data)
+        var priorities: [UInt32: Int8] = [:]
         for index in stride(from: 0, to: pairs.count - 1, by: 2) {
             let priority = Int32(bitPattern: pairs[index + 1])
-            filePriorities[pairs[index]] = Int8(truncatingIfNeeded: priority)
+            priorities[pairs[index]] = Int8(truncatingIfNeeded: priority)
         }
+        return priorities
     }
 
     private mutating func readCounters(_ row: Row, _ first: Int) throws {

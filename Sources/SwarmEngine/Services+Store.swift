@@ -53,7 +53,16 @@ extension Services {
     func record(
         _ metainfo: Metainfo, _ request: TorrentRequest, selection: Set<FileIndex>?
     ) throws(EngineError) -> TorrentRecord.ID? {
-        if let record = request.record, case .metainfo = request.source { return record }
+        if let record = request.record {
+            guard case .magnet = request.source else { return record }
+            // It stays the same torrent, whatever name its metadata tells.
+            try withStore(otherwise: ()) { store throws(SessionStoreError) in
+                try store.learn(
+                    metainfo.encoded(), infoHash: metainfo.infoHash, name: metainfo.name,
+                    wantedFiles: selection.map(Array.init), of: record)
+            }
+            return record
+        }
         let folder = request.wantsMetadataOnly ? "" : request.directory
         return try withStore(otherwise: nil) { store throws(SessionStoreError) in
             let record = try store.add(

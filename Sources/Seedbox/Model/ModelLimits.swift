@@ -31,6 +31,16 @@ extension Limits {
     static let shutdownSeconds = 8
     /// Addresses of peers that a user names for a torrent at once.
     static let peersNamedMax = 1_000
+    /// Connections of one torrent that a user may set.
+    static let peersMaxMax = 10_000
+    /// Characters of what a peer calls itself, and of what a tracker has to say.
+    static let clientNameMax = 64
+    static let troubleMax = 512
+    /// Seconds that one tick counts at most: a machine that slept has not seeded meanwhile.
+    static let tickSecondsMax: Int64 = 10
+    /// What happened to torrents and waits for the seedbox: as much as thousands of them do in the
+    /// time that a slow disk takes.
+    static let happeningsMax = 65_536
     /// Events that wait for a slow listener; older ones are forgotten.
     static let eventsMax = 4_096
 }

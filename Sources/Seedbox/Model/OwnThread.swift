@@ -1,5 +1,6 @@
 import Dispatch
 import Glibc
+import Synchronization
 
 /// Runs what the seedbox does, in order, on a thread that may wait for the session store. So a
 /// command needs no turn in the middle of which another one begins, and the threads that all others
@@ -16,7 +17,7 @@ final class OwnThread: SerialExecutor {
 /// The state folder is one seedbox's at a time. Given up with the last reference, also when the
 /// process is killed.
 final class StateLock: Sendable {
-    private let descriptor: Int32
+    private let descriptor: Mutex<Int32?>
 
     init(folder: String) throws(SeedboxError) {
         let path = folder + "/seedbox.lock"
@@ -30,8 +31,15 @@ final class StateLock: Sendable {
                 "\(folder): another seedbox is using it; stop that one, "
                     + "or give this one a state folder of its own")
         }
-        descriptor = opened
+        descriptor = Mutex(opened)
     }
 
-    deinit { close(descriptor) }
+    func giveUp() {
+        descriptor.withLock { descriptor in
+            if let descriptor { close(descriptor) }
+            descriptor = nil
+        }
+    }
+
+    deinit { giveUp() }
 }

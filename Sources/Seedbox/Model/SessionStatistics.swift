@@ -9,6 +9,11 @@ public struct SessionStatistics: Hashable, Sendable {
         public var torrentsAdded: Int64 = 0
 
         public init() {}
+
+        fileprivate mutating func add(_ more: Int64, to path: WritableKeyPath<Totals, Int64>) {
+            let (sum, overflow) = self[keyPath: path].addingReportingOverflow(max(0, more))
+            self[keyPath: path] = overflow ? .max : sum
+        }
     }
 
     public var thisRun = Totals()
@@ -51,11 +56,8 @@ public struct SessionStatistics: Hashable, Sendable {
 
     /// Counts for this run and for all.
     mutating func count(_ path: WritableKeyPath<Totals, Int64>, _ more: Int64) {
-        for totals in [\SessionStatistics.thisRun, \SessionStatistics.allTime] {
-            let place = totals.appending(path: path)
-            let (sum, overflow) = self[keyPath: place].addingReportingOverflow(max(0, more))
-            self[keyPath: place] = overflow ? .max : sum
-        }
+        thisRun.add(more, to: path)
+        allTime.add(more, to: path)
     }
 }
 

@@ -1,0 +1,218 @@
+import Foundation
+import Metainfo
+import Storage
+import SwarmEngine
+import SwarmScheduler
+import Units
+
+/// What is told of one torrent. From the torrent itself if it is active, else from the session
+/// store; never by way of the seedbox's own turn, which may be waiting for a disk.
+extension Seedbox {
+    public nonisolated func files(of id: TorrentID) async throws(SeedboxError) -> [FileRow] {
+        try expectRow(id)
+        var files: [FileStatus] = []
+        if let torrent = torrent(id), torrent.metainfo != nil {
+            files = await torrent.files()
+        } else if catalogue.row(id)?.content != nil {
+            files = try storedFiles(of: id)
+        }
+        return files.enumerated().map { FileRow($1, number: $0) }
+    }
+
+    nonisolated func storedFiles(of id: TorrentID) throws(SeedboxError) -> [FileStatus] {
+        let (record, metainfo) = try known(id)
+        let have = try have(id, metainfo.layout.pieceCount)
+        let kept = try stored { store throws(SessionStoreError) in
+            try store.filePriorities(of: id.record)
+        }
+        var priorities: [FileIndex: DownloadPriority] = [:]
+        for (file, value) in kept {
+            priorities[FileIndex(file)] = DownloadPriority(rawValue: Int(value))
+        }
+        return FileStatus.all(
+            of: metainfo, have: have, wanted: record.wantedFiles.map { Set($0) },
+            priorities: priorities)
+    }
+
+    private nonisolated func have(
+        _ id: TorrentID, _ pieceCount: Int
+    ) throws(SeedboxError) -> Bitfield {
+        try stored { store throws(SessionStoreError) in
+            try store.pieces(of: id.record, pieceCount: pieceCount)
+        }
+    }
+
+    public nonisolated func peers(of id: TorrentID) async throws(SeedboxError) -> [PeerRow] {
+        try expectRow(id)
+        return await torrent(id)?.peers().map { PeerRow($0) } ?? []
+    }
+
+    public nonisolated func trackers(
+        of id: TorrentID
+    ) async throws(SeedboxError) -> [TrackerRow] {
+        try expectRow(id)
+        if let torrent = torrent(id) {
+            let trackers = await torrent.trackers()
+            if !trackers.isEmpty { return trackers.map { TrackerRow($0) } }
+        }
+        let known = try stored { store throws(SessionStoreError) in
+            try store.torrent(id.record)
+        }
+        let link = known?.link.flatMap { try? MagnetLink($0) }
+        let metainfo = known?.metainfo.flatMap { try? Metainfo($0) }
+        let tiers = metainfo?.announceTiers ?? link?.trackers.map { [$0] } ?? []
+        return tiers.enumerated().flatMap { tier, urls in
+            urls.map { TrackerRow(url: $0, tier: tier) }
+        }
+    }
+
+    public nonisolated func pieces(of id: TorrentID) async throws(SeedboxError) -> PieceMap {
+        let row = try expectRow(id)
+        if let pieces = await torrent(id)?.pieces(), pieces.have.count > 0 {
+            return PieceMap(have: pieces.have, availability: pieces.availability)
+        }
+        guard let content = row.content else {
+            return PieceMap(have: Bitfield(count: 0), availability: [])
+        }
+        return PieceMap(have: try have(id, content.pieceCount), availability: [])
+    }
+
+    /// The bytes of the `.torrent`.
+    public nonisolated func manifest(of id: TorrentID) async throws(SeedboxError) -> [UInt8] {
+        let row = try expectRow(id)
+        let known = try stored { store throws(SessionStoreError) in
+            try store.torrent(id.record)
+        }
+        guard let bytes = known?.metainfo else { throw .noMetadata(row.name) }
+        return bytes
+    }
+
+    public nonisolated func magnet(of id: TorrentID) async throws(SeedboxError) -> String {
+        let row = try expectRow(id)
+        var link = MagnetLink(infoHash: row.infoHash)
+        link.displayName = row.name
+        for tracker in try await trackers(of: id) { link.trackers.append(tracker.url) }
+        return link.text
+    }
+
+    /// What the maker of the torrent says of it.
+    public nonisolated func about(of id: TorrentID) async throws(SeedboxError) -> TorrentAbout {
+        let row = try expectRow(id)
+        guard row.content != nil else { return TorrentAbout() }
+        var metainfo = torrent(id)?.metainfo
+        if metainfo == nil { metainfo = try known(id).1 }
+        return TorrentAbout(
+            comment: metainfo?.comment, creator: metainfo?.createdBy,
+            created: metainfo?.creationDate)
+    }
+
+    /// Why the torrent is not faster: what weighs most comes first.
+    public nonisolated func slowness(
+        of id: TorrentID
+    ) async throws(SeedboxError) -> [SlownessReason] {
+        let row = try expectRow(id)
+        var facts = SlownessFacts(row.state)
+        facts.error = row.error
+        facts.hasMetadata = row.content != nil
+        facts.isComplete = row.isComplete
+        facts.rate = row.isComplete ? row.uploadRate : row.downloadRate
+        facts.queuePosition = row.queuePosition
+        facts.secondsListening = statistics.thisRun.secondsActive
+        if let torrent = torrent(id) {
+            facts.take(await torrent.slowness())
+            facts.trackers = await torrent.trackers().map { TrackerRow($0) }
+        }
+        return Slowness.reasons(of: facts)
+    }
+
+    /// Bytes that users may still write where the path is, and all that there are.
+    public nonisolated func freeSpace(
+        at path: String
+    ) throws(SeedboxError) -> (free: Int64, total: Int64) {
+        let path = try AllowedRoots(settings).checked(path)
+        var existing = path
+        var space = statvfs()
+        while statvfs(existing, &space) != 0 {
+            guard errno == ENOENT, existing != "/" else {
+                throw .storage("\(path): \(String(cString: strerror(errno)))")
+            }
+            existing = (existing as NSString).deletingLastPathComponent
+        }
+        let unit = Int64(clamping: space.f_frsize)
+        return (
+            Int64(clamping: space.f_bavail).multipliedReportingOverflow(by: unit).partialValue,
+            Int64(clamping: space.f_blocks).multipliedReportingOverflow(by: unit).partialValue
+        )
+    }
+
+    @discardableResult
+    private nonisolated func expectRow(_ id: TorrentID) throws(SeedboxError) -> TorrentRow {
+        guard let row = catalogue.row(id) else { throw .noSuchTorrent("\(id.rawValue)") }
+        return row
+    }
+}
+
+// MARK: - In the seedbox's words
+
+extension SlownessFacts {
+    fileprivate mutating func take(_ counted: SlownessCounters) {
+        let limit = isComplete ? counted.uploadLimit : counted.downloadLimit
+        rateLimit = limit?.bytesPerSecond
+        (peersKnown, peersConnected) = (counted.peersKnown, counted.peersConnected)
+        incomingConnections = Int64(counted.counters.incomingConnections)
+        (peersWithSomethingForUs, peersChokingUs) = (
+            counted.peersOfInterest, counted.peersChokingUs
+        )
+        (peersInterested, peersChoked) = (counted.peersWanting, counted.peersWaiting)
+        (piecesMissing, piecesNobodyHas) = (counted.piecesMissing, counted.piecesNobodyHas)
+        isDiskCongested = counted.isDiskBehind
+        counters = counted.counters
+    }
+}
+
+extension FileRow {
+    fileprivate init(_ file: FileStatus, number: Int) {
+        self.init(
+            index: number, path: file.path, length: file.length, bytesDone: file.bytesDone,
+            isWanted: file.isWanted, priority: FilePriority(file.priority), pieces: file.pieces)
+    }
+}
+
+extension PeerRow {
+    fileprivate init(_ peer: PeerStatus) {
+        self.init(
+            endpoint: peer.endpoint, client: String(peer.client.prefix(Limits.clientNameMax)),
+            isIncoming: peer.isIncoming, progress: peer.progress,
+            rateToUs: peer.downloadRate.bytesPerSecond, rateToPeer: peer.uploadRate.bytesPerSecond,
+            downloaded: peer.downloaded, uploaded: peer.uploaded,
+            weAreInterested: peer.isInterestingToUs, weAreChoked: peer.isChokingUs,
+            peerIsInterested: peer.isInterestedInUs, peerIsChoked: peer.isChokedByUs,
+            sources: peer.origins.words)
+    }
+}
+
+extension PeerOrigins {
+    fileprivate var words: [String] {
+        let names: [(PeerOrigins, String)] = [
+            (.tracker, "tracker"), (.dht, "dht"), (.pex, "pex"), (.lsd, "lsd"),
+            (.incoming, "incoming"), (.explicit, "link"),
+        ]
+        return names.filter { contains($0.0) }.map(\.1)
+    }
+}
+
+extension TrackerRow {
+    fileprivate init(_ tracker: TrackerStatus) {
+        self.init(url: tracker.url, tier: tracker.tier)
+        switch tracker.state {
+        case .idle: state = .unused
+        case .announcing: state = .announcing
+        case .working: state = .working
+        case .failing, .disabled: state = .failed
+        }
+        message = tracker.message
+        (seeds, leechers, downloads) = (tracker.seeds, tracker.leechers, tracker.downloads)
+        peersInAnswer = tracker.peersInAnswer
+        (lastAnnounce, nextAnnounce) = (tracker.lastAnnounce, tracker.nextAnnounce)
+    }
+}

@@ -1,0 +1,159 @@
+import Discovery
+import Logging
+import Storage
+import SwarmEngine
+import Synchronization
+import Units
+
+// MARK: - Settings that change while it runs
+
+extension Seedbox {
+    /// Changes settings, kept over restarts.
+    public func changeSettings(_ later: SettingsChanges) async throws(SeedboxError) {
+        guard !isStopping else { throw .stopping }
+        var changes = changes
+        changes.merge(later)
+        try await take(givenSettings.applying(changes), changes)
+    }
+
+    /// What file, environment and options say now. What was changed at run time stays over it.
+    public func reload(_ settings: Settings) async {
+        guard !isStopping else { return }
+        givenSettings = settings
+        let (effective, leftOut) = settings.restoring(changes)
+        for name in leftOut {
+            log.warning(
+                "a setting that was changed earlier does not hold any more",
+                metadata: ["setting": "\(name)"])
+        }
+        do throws(SeedboxError) { try await take(effective, changes) } catch { say(error) }
+    }
+
+    private func take(
+        _ settings: Settings, _ changes: SettingsChanges
+    ) async throws(SeedboxError) {
+        let text = changes.text
+        try stored { store throws(SessionStoreError) in
+            try store.set(text, named: Self.settingsName)
+        }
+        self.changes = changes
+        shared.settings.withLock { $0 = settings }
+        leaveWhatIsGone(settings)
+        ratesInUse = nil
+        await followRates(now: Self.now)
+        followQueue()
+    }
+
+    /// Torrents of a category or group that is no more have none.
+    private func leaveWhatIsGone(_ settings: Settings) {
+        let categories = Set(settings.categories.map(\.name))
+        let groups = Set(settings.limits.groups.map(\.name))
+        let ids = catalogue.withRows { rows in
+            rows.filter { row in
+                row.category.map { !categories.contains($0) } ?? false
+                    || row.group.map { !groups.contains($0) } ?? false
+            }.map(\.id)
+        }
+        for id in ids {
+            catalogue.update(id) { row in
+                row.category = row.category.flatMap { categories.contains($0) ? $0 : nil }
+                row.group = row.group.flatMap { groups.contains($0) ? $0 : nil }
+            }
+        }
+        do throws(SeedboxError) { try save(ids) } catch { say(error) }
+    }
+
+    public nonisolated var categories: [Category] { settings.categories }
+
+    /// Makes a category, or changes the one of that name.
+    public func setCategory(_ category: Category) async throws(SeedboxError) {
+        guard Labels.isName(category.name) else {
+            throw .badValue(field: "name", reason: "has to be 1 to 128 bytes in one line")
+        }
+        try Self.check(category.seedingLimits)
+        if let folder = category.folder { _ = try AllowedRoots(settings).checked(folder) }
+        try await changeSettings { settings in
+            settings.categories.removeAll { $0.name == category.name }
+            settings.categories.append(category)
+        }
+    }
+
+    public func removeCategory(_ name: String) async throws(SeedboxError) {
+        guard categories.contains(where: { $0.name == name }) else {
+            throw .noSuchCategory(name)
+        }
+        try await changeSettings { $0.categories.removeAll { $0.name == name } }
+    }
+
+    public nonisolated var groups: [LimitGroup] { settings.limits.groups }
+
+    /// Makes a group, or changes the one of that name.
+    public func setGroup(_ group: LimitGroup) async throws(SeedboxError) {
+        guard Labels.isName(group.name) else {
+            throw .badValue(field: "name", reason: "has to be 1 to 128 bytes in one line")
+        }
+        try await changeSettings { settings in
+            settings.limits.groups.removeAll { $0.name == group.name }
+            settings.limits.groups.append(group)
+        }
+    }
+
+    public func removeGroup(_ name: String) async throws(SeedboxError) {
+        guard groups.contains(where: { $0.name == name }) else { throw .noSuchGroup(name) }
+        try await changeSettings { $0.limits.groups.removeAll { $0.name == name } }
+    }
+
+    private func changeSettings(
+        _ change: (inout Settings) -> Void
+    ) async throws(SeedboxError) {
+        var new = settings
+        change(&new)
+        try await changeSettings(SettingsChanges(from: settings, to: new))
+    }
+}
+
+// MARK: - What the session is told of them
+
+extension Seedbox {
+    static func configuration(
+        _ settings: Settings, _ logger: Logger
+    ) -> SessionConfiguration {
+        let network = settings.network
+        var configuration = SessionConfiguration()
+        configuration.port = network.port
+        configuration.bindAddress = network.bind
+        configuration.usesTrackers = network.usesTrackers
+        configuration.usesLSD = network.usesLSD
+        configuration.usesDHT = network.usesDHT
+        configuration.dhtBootstrap = network.dhtBootstrap?.map {
+            DHTPlace(host: $0.host, port: $0.port)
+        }
+        configuration.stateDirectory = settings.storage.stateFolder
+        configuration.logger = logger
+        configuration.take(settings)
+        return configuration
+    }
+
+    func applyRates(_ rates: RateRule.Rates) async {
+        var configuration = session.configuration
+        configuration.take(settings)
+        (configuration.downloadLimit, configuration.uploadLimit) = (rates.download, rates.upload)
+        await session.setConfiguration(configuration)
+        var groups: [String: RateLimits] = [:]
+        for group in settings.limits.groups {
+            groups[group.name] = RateLimits(
+                download: group.downloadLimit, upload: group.uploadLimit)
+        }
+        await session.setGroups(groups)
+    }
+}
+
+extension SessionConfiguration {
+    /// What may change while it runs, but for the rates.
+    fileprivate mutating func take(_ settings: Settings) {
+        maxPeers = settings.network.maxPeersPerTorrent
+        maxConnections = settings.network.maxPeers
+        usesPEX = settings.network.usesPEX
+        minimumFree = settings.storage.minimumFree
+    }
+}

@@ -1,0 +1,311 @@
+import Foundation
+import Logging
+import Metainfo
+import Storage
+import SwarmEngine
+import SwarmScheduler
+import Synchronization
+import Units
+
+// MARK: - What happens to torrents
+
+extension Seedbox {
+    func take(_ event: TorrentEvent, of id: TorrentID) {
+        guard members[id] != nil else { return }
+        switch event {
+        case .metadata(let metainfo): learn(metainfo, of: id)
+        case .completed: completed(id)
+        case .trackerWarning(_, let text): trouble(id, .trackerWarning, text)
+        case .trackerFailed(_, let error): trouble(id, .trackerError, "\(error)")
+        case .diskFull(let error):
+            catalogue.update(id) { row in
+                row.state = .noSpace
+                row.error = TorrentTrouble(kind: .local, text: "\(error)")
+            }
+        case .diskRelieved:
+            catalogue.update(id) { row in
+                if row.error?.kind == .local { row.error = nil }
+            }
+        case .failed(let error): fail(id, "\(error)")
+        case .hashFailed(let piece):
+            log.info(
+                "a piece failed its hash",
+                metadata: ["torrent": "\(id.rawValue)", "piece": "\(piece.position)"])
+        case .fetchingMetadata, .resumed, .pieceCompleted, .peerBanned: break
+        }
+    }
+
+    private func learn(_ metainfo: Metainfo, of id: TorrentID) {
+        let known = try? stored { store throws(SessionStoreError) in try store.torrent(id.record) }
+        let wanted = known?.wantedFiles.map { Set($0) }
+        catalogue.update(id) { row in row.learn(metainfo, wanted: wanted) }
+        do throws(SeedboxError) { try save([id]) } catch { say(error) }
+    }
+
+    private func completed(_ id: TorrentID) {
+        guard let row = catalogue.row(id), row.completed == nil, row.content != nil else { return }
+        let now = Self.now
+        members[id]?.seedingSince = now
+        catalogue.update(id) { row in
+            row.completed = now
+            row.bytesDone = row.bytesWanted
+            row.progress = 1
+            if row.state == .downloading { row.state = .seeding }
+        }
+        do throws(SeedboxError) { try save([id]) } catch { say(error) }
+        // Content that was there when it was added has not been fetched by us: nobody waits for it.
+        if row.downloaded > 0 || row.state == .downloading { tell(.completed, id) }
+        followQueue()
+    }
+
+    private func trouble(_ id: TorrentID, _ kind: TorrentTrouble.Kind, _ text: String) {
+        catalogue.update(id) { row in
+            guard row.error?.kind != .local else { return }
+            row.error = TorrentTrouble(kind: kind, text: String(text.prefix(Limits.troubleMax)))
+        }
+    }
+
+    func say(_ error: SeedboxError) {
+        log.error("cannot save", metadata: ["error": "\(error)"])
+    }
+}
+
+extension TorrentRow {
+    mutating func learn(_ metainfo: Metainfo, wanted: Set<FileIndex>?) {
+        infoHash = metainfo.infoHash
+        name = metainfo.name
+        content = ContentShape(metainfo.layout)
+        isPrivate = metainfo.isPrivate
+        tracker = metainfo.announceTiers.first?.first ?? tracker
+        bytesWanted = metainfo.layout.bytes(of: wanted)
+    }
+}
+
+extension ContentShape {
+    init(_ layout: ContentLayout) {
+        self.init(
+            length: layout.contentLength, fileCount: layout.files.count { !$0.isPad },
+            pieceCount: layout.pieceCount, pieceLength: Int64(layout.pieceLength))
+    }
+}
+
+extension ContentLayout {
+    /// Content bytes of these files, of all if nil.
+    func bytes(of files: Set<FileIndex>?) -> Int64 {
+        guard let files else { return contentLength }
+        return files.reduce(0) { sum, file in
+            guard file.position < self.files.count else { return sum }
+            let entry = self.files[file.position]
+            return entry.isPad ? sum : sum + entry.length
+        }
+    }
+}
+
+// MARK: - Once a second
+
+extension Seedbox {
+    func tick(now: Int64) async {
+        guard !isStopping else { return }
+        let elapsed = min(max(0, now - lastTick), Limits.tickSecondsMax)
+        lastTick = now
+        ticks += 1
+        let active = shared.active.withLock { $0 }
+        for (id, torrent) in active where isDue(id) { await poll(id, torrent, now: now) }
+        passTime(elapsed)
+        enforceLimits(now: now)
+        await followRates(now: now)
+        countSession(elapsed)
+        if ticks % Int64(Limits.noteSeconds) == 0 { noteCounters() }
+    }
+
+    /// Those at which something happens are asked each second, the others in turn.
+    private func isDue(_ id: TorrentID) -> Bool {
+        guard let row = catalogue.row(id) else { return false }
+        if row.state != .seeding || row.peersConnected > 0 || row.uploadRate > 0 { return true }
+        if let torrent = torrent(id), torrent.connectionCount > 0 { return true }
+        let turns = Int64(Limits.idlePollSeconds)
+        return id.rawValue % turns == ticks % turns
+    }
+
+    func pollAll(now: Int64) async {
+        for (id, torrent) in shared.active.withLock({ $0 }) { await poll(id, torrent, now: now) }
+    }
+
+    func poll(_ id: TorrentID, _ torrent: Torrent, now: Int64) async {
+        let status = await torrent.status()
+        guard self.torrent(id) === torrent, let member = members[id], !member.hasFailed else {
+            return
+        }
+        let before = catalogue.row(id)
+        catalogue.update(id) { $0.take(status, member, now: now) }
+        guard let before, let after = catalogue.row(id) else { return }
+        if after.state == .seeding, member.seedingSince == nil { members[id]?.seedingSince = now }
+        if after.state != .seeding { members[id]?.seedingSince = nil }
+        shared.statistics.withLock { statistics in
+            statistics.count(\.downloaded, after.downloaded - before.downloaded)
+            statistics.count(\.uploaded, after.uploaded - before.uploaded)
+        }
+        if before.isComplete != after.isComplete { followQueue() }
+    }
+
+    private func passTime(_ elapsed: Int64) {
+        guard elapsed > 0 else { return }
+        let ids = shared.active.withLock { Array($0.keys) }
+        catalogue.updateSilently(ids) { row in
+            switch row.state {
+            case .seeding: row.secondsSeeding += elapsed
+            case .downloading, .fetchingMetadata, .noSpace: row.secondsDownloading += elapsed
+            default: break
+            }
+        }
+    }
+
+    private func countSession(_ elapsed: Int64) {
+        let (down, up, peers) = catalogue.withRows { rows in
+            rows.reduce(into: (down: Int64(0), up: Int64(0), peers: 0)) { sum, row in
+                sum.down += row.downloadRate
+                sum.up += row.uploadRate
+                sum.peers += row.peersConnected
+            }
+        }
+        shared.statistics.withLock { statistics in
+            statistics.count(\.secondsActive, elapsed)
+            (statistics.downloadRate, statistics.uploadRate) = (down, up)
+            statistics.peers = peers
+        }
+    }
+
+    /// Writes the counters of those at which something happened since the last time.
+    func noteCounters(everything: Bool = false) {
+        let changes = catalogue.changes(since: notedRevision)
+        let rows =
+            everything || !changes.isComplete ? catalogue.withRows { $0 } : changes.changed
+        let records = rows.compactMap { row in
+            members[row.id].map { SeedboxRecord(row, $0) }
+        }
+        let values = [Self.statisticsName: statistics.kept]
+        do throws(SeedboxError) {
+            try stored { store throws(SessionStoreError) in
+                try store.note(records, values: values)
+            }
+            notedRevision = changes.revision
+        } catch {
+            say(error)
+        }
+    }
+}
+
+extension TorrentRow {
+    mutating func take(_ status: TorrentStatus, _ member: Member, now: Int64) {
+        switch status.state {
+        case .fetchingMetadata(let done, let total):
+            state = .fetchingMetadata
+            progress = total.map { $0 > 0 ? Double(done) / Double($0) : 0 } ?? 0
+        case .checking(let done, let total):
+            state = .checking
+            progress = total > 0 ? Double(done) / Double(total) : 0
+        case .downloading: state = .downloading
+        case .seeding: state = .seeding
+        case .diskFull: state = .noSpace
+        case .failed(let error):
+            state = .failed
+            error.say(in: &self)
+        case .stopped: break
+        }
+        let counters = status.counters
+        let failed = Int64(counters.hashFailures).multipliedReportingOverflow(
+            by: content?.pieceLength ?? 0)
+        let wasted = counters.redundantBytes + (failed.overflow ? 0 : failed.partialValue)
+        let downloaded = member.downloadedBefore + status.downloaded
+        let uploaded = member.uploadedBefore + status.uploaded
+        if downloaded > self.downloaded || uploaded > self.uploaded { lastActive = now }
+        (self.downloaded, self.uploaded) = (downloaded, uploaded)
+        self.wasted = member.wastedBefore + wasted
+        downloadRate = status.downloadRate.bytesPerSecond
+        uploadRate = status.uploadRate.bytesPerSecond
+        peersConnected = status.peersConnected
+        peersSendingToUs = status.peersSendingToUs
+        peersGettingFromUs = status.peersGettingFromUs
+        seedsConnected = status.seedsConnected
+        peersKnown = status.peersKnown
+        guard state == .downloading || state == .seeding || state == .noSpace else { return }
+        (bytesWanted, bytesDone) = (status.bytesWanted, status.bytesDone)
+        progress = bytesWanted > 0 ? min(1, Double(bytesDone) / Double(bytesWanted)) : 1
+    }
+}
+
+extension EngineError {
+    fileprivate func say(in row: inout TorrentRow) {
+        row.error = TorrentTrouble(kind: .local, text: "\(self)")
+    }
+}
+
+// MARK: - Limits
+
+extension Seedbox {
+    /// Ends the seeding of those that have been seeded for as long as is wanted.
+    private func enforceLimits(now: Int64) {
+        let settings = settings
+        let categories = Dictionary(
+            settings.categories.map { ($0.name, $0.seedingLimits) }, uniquingKeysWith: { a, _ in a }
+        )
+        let since = members.compactMapValues(\.seedingSince)
+        guard !since.isEmpty else { return }
+        let reached = catalogue.withRows { rows in
+            rows.compactMap { row -> (TorrentID, LimitAction)? in
+                guard row.state == .seeding, let start = since[row.id] else { return nil }
+                let rule = SeedingRule(row, categories, settings.seeding)
+                return rule.verdict(row.seedingFacts(since: start, now: now)).map { (row.id, $0) }
+            }
+        }
+        for (id, action) in reached {
+            tell(.seedingDone, id)
+            log.info("a limit of seeding is reached", metadata: ["torrent": "\(id.rawValue)"])
+            switch action {
+            case .pause: pauseNow(id)
+            case .remove, .removeWithData:
+                // Not to be said again while it is being removed.
+                pauseNow(id)
+                Task { try? await remove([id], deletingData: action == .removeWithData) }
+            }
+        }
+    }
+
+    private func pauseNow(_ id: TorrentID) {
+        members[id]?.isPaused = true
+        members[id]?.isAdmitted = false
+        members[id]?.bypassesQueue = false
+        members[id]?.seedingSince = nil
+        do throws(SeedboxError) { try save([id]) } catch { say(error) }
+        settle(id)
+        followQueue()
+    }
+
+    /// Applies the rates that hold now, if they are others than before.
+    func followRates(now: Int64) async {
+        var time = tm()
+        var seconds = time_t(now)
+        localtime_r(&seconds, &time)
+        let minute = WeekClock.minuteOfWeek(seconds: now, offset: Int64(time.tm_gmtoff))
+        let rates = RateRule(limits: settings.limits).rates(minuteOfWeek: minute)
+        guard rates != ratesInUse else { return }
+        ratesInUse = rates
+        shared.statistics.withLock { $0.usesAlternativeLimits = rates.isAlternative }
+        await applyRates(rates)
+    }
+}
+
+extension SeedingRule {
+    init(_ row: TorrentRow, _ categories: [String: SeedingLimits], _ all: SeedingLimits) {
+        let category = row.category.flatMap { categories[$0] }
+        self.init([row.seedingLimits, category, all].compactMap(\.self))
+    }
+}
+
+extension TorrentRow {
+    func seedingFacts(since start: Int64, now: Int64) -> SeedingRule.Facts {
+        SeedingRule.Facts(
+            ratio: ratio, secondsSeeding: secondsSeeding,
+            secondsIdle: max(0, now - max(start, lastActive ?? 0)))
+    }
+}

@@ -1,0 +1,269 @@
+import Foundation
+public import Logging
+import Storage
+import SwarmEngine
+import Synchronization
+import Units
+
+/// Many torrents for months: what there is of them, what their users want of them, and which of
+/// them are active now. All ways to speak to the program speak to this.
+///
+/// Lists are read from `catalogue`, which waits for nobody. What a command changes is on the disk
+/// when it returns.
+public actor Seedbox {
+    public nonisolated let catalogue: Catalogue
+    nonisolated let shared: Shared
+    nonisolated let store: SessionStore
+    nonisolated let session: Session
+    let log: Logger
+    private let thread: OwnThread
+    private let lock: StateLock
+    public nonisolated var unownedExecutor: UnownedSerialExecutor {
+        thread.asUnownedSerialExecutor()
+    }
+
+    var members: [TorrentID: Member] = [:]
+    /// What brings a torrent to where it should be, while something does.
+    var settling: [TorrentID: Task<Void, Never>] = [:]
+    /// Places for torrents that are opened at once, and who waits for one.
+    var opening = 0
+    var openingWaiters: [CheckedContinuation<Void, Never>] = []
+    /// Peers that were named when a torrent was added, until it is opened.
+    var firstPeers: [TorrentID: [Endpoint]] = [:]
+    /// The end of the queue.
+    var lastPosition = 0
+    /// As the file, the environment and options say; and what was changed since.
+    var givenSettings: Settings
+    var changes: SettingsChanges
+    var isStopping = false
+    /// What happens to torrents, in its order, from their event loops.
+    nonisolated let happenings: AsyncStream<(TorrentID, TorrentEvent)>.Continuation
+    private let incoming: AsyncStream<(TorrentID, TorrentEvent)>
+    var ticking: Task<Void, Never>?
+    /// What of the catalogue is in the store.
+    var notedRevision: UInt64 = 0
+    var lastTick: Int64
+    var ticks: Int64 = 0
+    var ratesInUse: RateRule.Rates?
+
+    /// What any thread may ask for.
+    final class Shared: Sendable {
+        let settings: Mutex<Settings>
+        let statistics: Mutex<SessionStatistics>
+        /// The torrents of the session that are active.
+        let active = Mutex<[TorrentID: Torrent]>([:])
+        let listeners = Mutex<[UInt64: AsyncStream<SeedboxEvent>.Continuation]>([:])
+        let nextListener = Mutex<UInt64>(0)
+
+        init(_ settings: Settings, _ statistics: SessionStatistics) {
+            self.settings = Mutex(settings)
+            self.statistics = Mutex(statistics)
+        }
+    }
+
+    /// Opens the state folder and the port, and loads all torrents. Those that were not paused go
+    /// on by themselves, soon after this returns.
+    public init(_ settings: Settings, logger: Logger) async throws(SeedboxError) {
+        let folder = settings.storage.stateFolder
+        guard !folder.isEmpty else {
+            throw .badValue(field: "storage.state-folder", reason: "is missing")
+        }
+        let now = Self.now
+        let loaded = try Loaded(folder, now: now)
+        let changes = SettingsChanges(stored: loaded.settings ?? "")
+        let (effective, leftOut) = settings.restoring(changes)
+        for name in leftOut {
+            logger.warning(
+                "a setting that was changed earlier does not hold any more",
+                metadata: ["setting": "\(name)"])
+        }
+        do throws(EngineError) {
+            session = try await Session(Self.configuration(effective, logger))
+        } catch {
+            throw .storage("\(error)")
+        }
+        if let setAside = loaded.store.setAside {
+            logger.error(
+                "the session store was damaged; a new one is begun",
+                metadata: ["old": "\(setAside)"])
+        }
+        self.lock = loaded.lock
+        self.store = loaded.store
+        self.log = logger
+        self.thread = OwnThread()
+        self.givenSettings = settings
+        self.changes = changes
+        self.lastTick = now
+        self.shared = Shared(
+            effective, SessionStatistics(kept: loaded.statistics, now: now))
+        (self.incoming, self.happenings) = AsyncStream.makeStream(
+            bufferingPolicy: .bufferingNewest(Limits.happeningsMax))
+        self.catalogue = Catalogue(startingAt: RestartRule.firstRevision(startedAt: now))
+        begin(loaded.records)
+    }
+
+    /// What is on the disk, and the right to change it.
+    private struct Loaded {
+        let lock: StateLock
+        let store: SessionStore
+        let records: [SeedboxRecord]
+        let settings: String?
+        let statistics: String?
+
+        init(_ folder: String, now: Int64) throws(SeedboxError) {
+            do throws(SessionStoreError) {
+                // It makes the folder that the lock is in.
+                store = try SessionStore(path: folder + "/session.db")
+            } catch {
+                throw SeedboxError(error)
+            }
+            lock = try StateLock(folder: folder)
+            do throws(SessionStoreError) {
+                records = try store.seedboxRecords()
+                settings = try store.value(named: Seedbox.settingsName)
+                statistics = try store.value(named: Seedbox.statisticsName)
+            } catch {
+                throw SeedboxError(error)
+            }
+        }
+    }
+
+    static let settingsName = "settings"
+    static let statisticsName = "statistics"
+
+    private func begin(_ records: [SeedboxRecord]) {
+        var texts = SharedTexts()
+        members.reserveCapacity(records.count)
+        var rows: [TorrentRow] = []
+        rows.reserveCapacity(records.count)
+        for record in records {
+            let row = texts.sharing(TorrentRow(record))
+            members[row.id] = Member(record)
+            lastPosition = max(lastPosition, row.queuePosition)
+            rows.append(row)
+        }
+        catalogue.insert(rows)
+        notedRevision = catalogue.revision
+        followQueue()
+        let incoming = incoming
+        Task { [weak self] in
+            for await (id, event) in incoming { await self?.take(event, of: id) }
+        }
+        ticking = Task { [weak self] in
+            while !Task.isCancelled {
+                try? await Task.sleep(for: .seconds(1))
+                guard let self else { return }
+                await tick(now: Self.now)
+            }
+        }
+    }
+
+    /// Leaves all swarms and saves what is not saved yet. At most `Limits.shutdownSeconds`.
+    public func shutdown() async {
+        guard !isStopping else { return }
+        isStopping = true
+        ticking?.cancel()
+        for waiter in openingWaiters { waiter.resume() }
+        openingWaiters = []
+        await pollAll(now: Self.now)
+        noteCounters(everything: true)
+        await session.shutdown()
+        happenings.finish()
+        shared.active.withLock { $0 = [:] }
+        for listener in shared.listeners.withLock({ Array($0.values) }) { listener.finish() }
+        catalogue.close()
+        lock.giveUp()
+    }
+}
+
+// MARK: - What others ask for
+
+extension Seedbox {
+    /// The ones in effect.
+    public nonisolated var settings: Settings { shared.settings.withLock(\.self) }
+
+    public nonisolated var statistics: SessionStatistics {
+        shared.statistics.withLock(\.self)
+    }
+
+    /// The port where peers are accepted.
+    public nonisolated var port: UInt16 { session.port }
+
+    /// What programs and links are told of, from now on. Who is slow loses the oldest.
+    public nonisolated func events() -> AsyncStream<SeedboxEvent> {
+        let (stream, listener) = AsyncStream<SeedboxEvent>.makeStream(
+            bufferingPolicy: .bufferingNewest(Limits.eventsMax))
+        let key = shared.nextListener.withLock { next in
+            defer { next += 1 }
+            return next
+        }
+        shared.listeners.withLock { $0[key] = listener }
+        let shared = shared
+        listener.onTermination = { _ in
+            _ = shared.listeners.withLock { $0.removeValue(forKey: key) }
+        }
+        return stream
+    }
+
+    func tell(_ kind: Settings.Event, _ id: TorrentID) {
+        guard let row = catalogue.row(id) else { return }
+        let event = SeedboxEvent(kind: kind, row: row)
+        for listener in shared.listeners.withLock({ Array($0.values) }) { listener.yield(event) }
+    }
+}
+
+// MARK: - What commands share
+
+extension Seedbox {
+    /// All of them are there, and the seedbox is not about to end.
+    func expect(_ ids: [TorrentID]) throws(SeedboxError) {
+        guard !isStopping else { throw .stopping }
+        for id in ids where members[id] == nil { throw .noSuchTorrent("\(id.rawValue)") }
+    }
+
+    /// Writes what is wanted of these torrents. On the disk when this returns.
+    func save(_ ids: some Sequence<TorrentID>) throws(SeedboxError) {
+        let records = ids.compactMap { record(of: $0) }
+        try stored { store throws(SessionStoreError) in try store.save(records) }
+    }
+
+    func record(of id: TorrentID) -> SeedboxRecord? {
+        guard let row = catalogue.row(id), let member = members[id] else { return nil }
+        return SeedboxRecord(row, member)
+    }
+
+    nonisolated func stored<Value>(
+        _ body: (SessionStore) throws(SessionStoreError) -> Value
+    ) throws(SeedboxError) -> Value {
+        do throws(SessionStoreError) {
+            return try body(store)
+        } catch {
+            throw SeedboxError(error)
+        }
+    }
+
+    static var now: Int64 { Int64(Date().timeIntervalSince1970) }
+}
+
+extension SeedboxError {
+    init(_ error: SessionStoreError) { self = .storage("\(error)") }
+}
+
+/// One string for what thousands of torrents say alike: their folder, their tracker.
+private struct SharedTexts {
+    private var texts: Set<String> = []
+
+    mutating func sharing(_ row: TorrentRow) -> TorrentRow {
+        var row = row
+        row.folder = shared(row.folder)
+        row.tracker = row.tracker.map { shared($0) }
+        row.category = row.category.map { shared($0) }
+        row.group = row.group.map { shared($0) }
+        row.labels = row.labels.map { shared($0) }
+        return row
+    }
+
+    private mutating func shared(_ text: String) -> String {
+        texts.insert(text).memberAfterInsert
+    }
+}

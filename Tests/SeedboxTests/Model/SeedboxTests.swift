@@ -1,0 +1,263 @@
+import Foundation
+import Logging
+import Testing
+import Units
+
+@testable import Seedbox
+
+@Suite(.timeLimit(.minutes(2))) struct SeedboxTests {
+    private let scratch: ModelScratch
+
+    init() throws { scratch = try ModelScratch() }
+
+    @Test func aTorrentComesFromOneSeedboxToAnother() async throws {
+        let torrent = TestTorrent("Album")
+        let seed = try await TestBox.open("seed", in: scratch)
+        try torrent.write(to: seed.folder)
+        let seeding = try await seed.box.add(AddRequest(.manifest(torrent.manifest)))
+        #expect(seeding.isNew)
+        let row = try await seed.wait(for: seeding.id, "seeds") { $0.state == .seeding }
+        #expect(row.isComplete)
+        #expect(row.completed != nil)
+        #expect(row.content?.fileCount == 2)
+
+        let leech = try await TestBox.open("leech", in: scratch)
+        var request = AddRequest(.manifest(torrent.manifest))
+        request.peers = [seed.endpoint]
+        request.labels = ["music"]
+        let fetching = try await leech.box.add(request)
+        let done = try await leech.wait(for: fetching.id, "fetches") { $0.completed != nil }
+        #expect(torrent.isWhole(in: leech.folder))
+        #expect(done.labels == ["music"])
+        try await seed.wait(for: seeding.id, "counts") { $0.uploaded >= 170_000 }
+        try await leech.wait(for: fetching.id, "counts") { $0.downloaded >= 170_000 }
+        await leech.box.shutdown()
+        await seed.box.shutdown()
+        #expect(leech.box.statistics.thisRun.downloaded >= 170_000)
+    }
+
+    @Test func aMagnetLinkBecomesItsTorrentAndKeepsItsNumber() async throws {
+        let torrent = TestTorrent("Album")
+        let seed = try await TestBox.open("seed", in: scratch)
+        try torrent.write(to: seed.folder)
+        let id = try await seed.box.add(AddRequest(.manifest(torrent.manifest))).id
+        try await seed.wait(for: id, "seeds") { $0.state == .seeding }
+        let hash = try #require(seed.box.catalogue.row(id)?.infoHash)
+
+        let leech = try await TestBox.open("leech", in: scratch)
+        var request = AddRequest(.link("\(hash)"))
+        request.peers = [seed.endpoint]
+        let fetching = try await leech.box.add(request)
+        #expect(leech.box.catalogue.row(fetching.id)?.content == nil)
+        let row = try await leech.wait(for: fetching.id, "fetches") { $0.completed != nil }
+        #expect((row.name, row.content?.fileCount) == ("Album", 2))
+        await leech.box.shutdown()
+        await seed.box.shutdown()
+
+        let again = try await TestBox.open("leech", in: scratch)
+        #expect(again.box.catalogue.row(fetching.id)?.content?.length == 170_000)
+        try await again.wait(for: fetching.id, "seeds again") { $0.state == .seeding }
+        await again.box.shutdown()
+    }
+
+    @Test func whatIsWantedOfTorrentsSurvivesARestart() async throws {
+        let first = try await TestBox.open("box", in: scratch)
+        var request = AddRequest(.manifest(TestTorrent("Album").manifest))
+        request.startsPaused = true
+        request.labels = ["a", "b"]
+        request.wantedFiles = [1]
+        request.filePriorities = [1: .high]
+        request.seedingLimits.ratio = .atMost(2)
+        request.uploadLimit = 5_000
+        let id = try await first.box.add(request).id
+        let other = try await first.box.add(
+            AddRequest(.link("magnet:?xt=urn:btih:" + String(repeating: "a", count: 40)))
+        ).id
+        try await first.box.moveInQueue([other], .top)
+        var before = try #require(first.box.catalogue.row(id))
+        await first.box.shutdown()
+
+        let second = try await TestBox.open("box", in: scratch)
+        var after = try #require(second.box.catalogue.row(id))
+        (before.revision, after.revision) = (0, 0)
+        #expect(after == before)
+        #expect(after.state == .paused)
+        #expect(after.bytesWanted == 70_000)
+        let files = try await second.box.files(of: id)
+        #expect(files.map(\.isWanted) == [false, true])
+        #expect(files.map(\.priority) == [.normal, .high])
+        let places = [other, id].compactMap { second.box.catalogue.row($0)?.queuePosition }
+        #expect(places == places.sorted() && Set(places).count == 2)
+        #expect(second.box.statistics.allTime.sessions == 2)
+        #expect(second.box.statistics.allTime.torrentsAdded == 2)
+        await second.box.shutdown()
+    }
+
+    @Test func aTorrentThatIsThereAlreadyIsFoundAndNotChanged() async throws {
+        let box = try await TestBox.open("box", in: scratch)
+        let torrent = TestTorrent("Album")
+        var request = AddRequest(.manifest(torrent.manifest))
+        request.startsPaused = true
+        let first = try await box.box.add(request)
+        request.labels = ["new"]
+        let second = try await box.box.add(request)
+        #expect(second.id == first.id)
+        #expect(!second.isNew)
+        #expect(box.box.catalogue.row(first.id)?.labels == [])
+        await box.box.shutdown()
+    }
+
+    @Test func pausingEndsItAndStartingGoesOn() async throws {
+        let box = try await TestBox.open("box", in: scratch)
+        let torrent = TestTorrent("Album")
+        try torrent.write(to: box.folder)
+        let id = try await box.box.add(AddRequest(.manifest(torrent.manifest))).id
+        try await box.wait(for: id, "seeds") { $0.state == .seeding }
+        try await box.box.pause([id])
+        #expect(box.box.catalogue.row(id)?.state == .paused)
+        #expect(box.box.catalogue.row(id)?.isComplete == true)
+        try await box.box.start([id])
+        try await box.wait(for: id, "seeds again") { $0.state == .seeding }
+        await #expect(throws: SeedboxError.noSuchTorrent("99")) {
+            try await box.box.pause([id, TorrentID(99)])
+        }
+        await box.box.shutdown()
+    }
+
+    @Test func removingLeavesTheContentUnlessItIsToGoToo() async throws {
+        let box = try await TestBox.open("box", in: scratch)
+        let torrent = TestTorrent("Album", files: [("deep/a.bin", 50_000), ("b.bin", 10)])
+        try torrent.write(to: box.folder)
+        try Data([1]).write(to: URL(fileURLWithPath: box.folder + "/Album/mine.txt"))
+        let first = try await box.box.add(AddRequest(.manifest(torrent.manifest))).id
+        try await box.wait(for: first, "seeds") { $0.state == .seeding }
+        try await box.box.remove([first])
+        #expect(box.box.catalogue.count == 0)
+        #expect(torrent.isWhole(in: box.folder))
+
+        let second = try await box.box.add(AddRequest(.manifest(torrent.manifest))).id
+        #expect(second > first)
+        try await box.wait(for: second, "seeds") { $0.state == .seeding }
+        try await box.box.remove([second], deletingData: true)
+        let left = try FileManager.default.subpathsOfDirectory(atPath: box.folder)
+        // What is not the torrent's stays, and so does the folder that it is in.
+        #expect(left.sorted() == ["Album", "Album/mine.txt"])
+        await box.box.shutdown()
+        let again = try await TestBox.open("box", in: scratch)
+        #expect(again.box.catalogue.count == 0)
+        await again.box.shutdown()
+    }
+
+    @Test func theQueueLetsSoManyFetchAndThePausedMakeRoom() async throws {
+        let box = try await TestBox.open("box", in: scratch) { $0.queue.activeDownloads = 1 }
+        var ids: [TorrentID] = []
+        for name in ["one", "two", "three"] {
+            let torrent = TestTorrent(name)
+            ids.append(try await box.box.add(AddRequest(.manifest(torrent.manifest))).id)
+        }
+        try await box.wait(for: ids[0], "fetches") { $0.state == .downloading }
+        #expect(box.box.catalogue.row(ids[1])?.state == .queued)
+        try await box.box.start([ids[2]], bypassingQueue: true)
+        try await box.wait(for: ids[2], "passes the queue") { $0.state == .downloading }
+        try await box.box.pause([ids[0]])
+        try await box.wait(for: ids[1], "is next") { $0.state == .downloading }
+        await box.box.shutdown()
+    }
+
+    @Test func aSecondSeedboxOnTheSameStateIsRefused() async throws {
+        let first = try await TestBox.open("box", in: scratch)
+        await #expect {
+            _ = try await TestBox.open("box", in: scratch)
+        } throws: { error in
+            "\(error)".contains("another seedbox is using it")
+        }
+        await first.box.shutdown()
+    }
+
+    @Test("R8 content is put under the allowed folders only")
+    func foldersOutsideAreRefused() async throws {
+        let box = try await TestBox.open("box", in: scratch)
+        for folder in ["/etc", "downloads", box.folder + "/../x"] {
+            var request = AddRequest(.manifest(TestTorrent("Album").manifest))
+            request.folder = folder
+            await #expect(throws: SeedboxError.self) { try await box.box.add(request) }
+        }
+        #expect(box.box.catalogue.count == 0)
+        await box.box.shutdown()
+    }
+
+    @Test("R9 a torrent by URL is not fetched from near, nor from files")
+    func urlsThatLeadNearAreRefused() async throws {
+        let box = try await TestBox.open("box", in: scratch)
+        for url in [
+            "http://127.0.0.1:\(box.box.port)/a.torrent", "http://169.254.169.254/latest",
+            "http://[::1]:9/a", "file:///etc/passwd", "ftp://192.0.2.1/a",
+        ] {
+            await #expect(throws: SeedboxError.self, "\(url)") {
+                try await box.box.add(AddRequest(.url(url)))
+            }
+        }
+        await box.box.shutdown()
+    }
+
+    @Test("R7 file numbers that are none are refused, and nothing is changed")
+    func fileNumbersAreChecked() async throws {
+        let box = try await TestBox.open("box", in: scratch)
+        var request = AddRequest(.manifest(TestTorrent("Album").manifest))
+        request.startsPaused = true
+        let id = try await box.box.add(request).id
+        for number in [-1, 2, Int.max, Int.min] {
+            var changes = TorrentChanges()
+            changes.labels = ["changed"]
+            changes.wanted = [number: false]
+            await #expect(throws: SeedboxError.noSuchFile(number)) {
+                try await box.box.change([id], changes)
+            }
+        }
+        #expect(box.box.catalogue.row(id)?.labels == [])
+        await box.box.shutdown()
+    }
+
+    @Test func settingsThatAreChangedHoldAfterARestart() async throws {
+        let first = try await TestBox.open("box", in: scratch)
+        var films = Category(name: "films")
+        films.folder = first.folder + "/films"
+        try await first.box.setCategory(films)
+        var new = first.box.settings
+        new.limits.up = ByteRate(bytesPerSecond: 12_345)
+        try await first.box.changeSettings(
+            SettingsChanges(from: first.box.settings, to: new))
+        var request = AddRequest(.manifest(TestTorrent("Album").manifest))
+        (request.category, request.startsPaused) = ("films", true)
+        let id = try await first.box.add(request).id
+        #expect(first.box.catalogue.row(id)?.folder == first.folder + "/films")
+        await first.box.shutdown()
+
+        let second = try await TestBox.open("box", in: scratch)
+        #expect(second.box.settings.limits.up == ByteRate(bytesPerSecond: 12_345))
+        #expect(second.box.categories == [films])
+        #expect(second.box.catalogue.row(id)?.category == "films")
+        try await second.box.removeCategory("films")
+        #expect(second.box.catalogue.row(id)?.category == nil)
+        await #expect(throws: SeedboxError.noSuchCategory("films")) {
+            try await second.box.removeCategory("films")
+        }
+        await second.box.shutdown()
+    }
+
+    @Test func aLimitOfSeedingPausesAndAStartLiftsIt() async throws {
+        let box = try await TestBox.open("box", in: scratch) {
+            $0.seeding.ratio = .atMost(0)
+        }
+        let torrent = TestTorrent("Album")
+        try torrent.write(to: box.folder)
+        let id = try await box.box.add(AddRequest(.manifest(torrent.manifest))).id
+        try await box.wait(for: id, "is paused by the limit") {
+            $0.state == .paused && $0.isComplete
+        }
+        try await box.box.start([id])
+        let row = try await box.wait(for: id, "seeds") { $0.state == .seeding }
+        #expect(row.seedingLimits.ratio == .unlimited)
+        await box.box.shutdown()
+    }
+}
