@@ -111,17 +111,11 @@ extension Seedbox {
         of id: TorrentID
     ) async throws(SeedboxError) -> [SlownessReason] {
         let row = try expectRow(id)
-        var facts = SlownessFacts(row.state)
-        facts.error = row.error
-        facts.hasMetadata = row.content != nil
-        facts.isComplete = row.isComplete
-        facts.rate = row.isComplete ? row.uploadRate : row.downloadRate
-        facts.queuePosition = row.queuePosition
+        let torrent = torrent(id)
+        var facts = SlownessFacts(
+            row, counters: await torrent?.slowness() ?? SlownessCounters(),
+            trackers: await torrent?.trackers().map { TrackerRow($0) } ?? [])
         facts.secondsListening = statistics.thisRun.secondsActive
-        if let torrent = torrent(id) {
-            facts.take(await torrent.slowness())
-            facts.trackers = await torrent.trackers().map { TrackerRow($0) }
-        }
         return Slowness.reasons(of: facts)
     }
 
@@ -153,22 +147,6 @@ extension Seedbox {
 }
 
 // MARK: - In the seedbox's words
-
-extension SlownessFacts {
-    fileprivate mutating func take(_ counted: SlownessCounters) {
-        let limit = isComplete ? counted.uploadLimit : counted.downloadLimit
-        rateLimit = limit?.bytesPerSecond
-        (peersKnown, peersConnected) = (counted.peersKnown, counted.peersConnected)
-        incomingConnections = Int64(counted.counters.incomingConnections)
-        (peersWithSomethingForUs, peersChokingUs) = (
-            counted.peersOfInterest, counted.peersChokingUs
-        )
-        (peersInterested, peersChoked) = (counted.peersWanting, counted.peersWaiting)
-        (piecesMissing, piecesNobodyHas) = (counted.piecesMissing, counted.piecesNobodyHas)
-        isDiskCongested = counted.isDiskBehind
-        counters = counted.counters
-    }
-}
 
 extension FileRow {
     fileprivate init(_ file: FileStatus, number: Int) {
