@@ -16,7 +16,8 @@ public struct SettingKey: Sendable {
     /// Its place in the file: `limits.down` is `down` in `[limits]`.
     public let name: String
     public let reach: Reach
-    /// The option of `swarm daemon` that sets it: `down-limit`.
+    /// What it is called where it has a place of its own: as an option of `swarm daemon`, and after
+    /// `SWARM_` in the environment.
     public let option: String?
     public let help: String
     let field: SettingField<Settings>
@@ -37,9 +38,10 @@ public struct SettingKey: Sendable {
 
     /// The variables of the environment that set it, the one that wins first.
     public var variables: [String] {
-        [option, name].compactMap(\.self).map { name in
+        let names = [option, name].compactMap(\.self).map { name in
             "SWARM_" + name.uppercased().map { "-.".contains($0) ? "_" : String($0) }.joined()
         }
+        return names.first == names.last ? Array(names.prefix(1)) : names
     }
 
     /// The value of it, without secrets.
@@ -103,6 +105,7 @@ extension SettingKey {
             "Where the daemon keeps what it must not forget."),
         SettingKey(
             "storage.umask", \.storage.umask, .optional(.permissions), reach: .start,
+            option: "umask",
             "Permissions that new files do not get; none is what the process was started with."),
     ]
 
@@ -206,10 +209,11 @@ extension SettingKey {
             "api.trusted-proxies", \.api.trustedProxies, .list(of: .addressRange), reach: .reload,
             "Addresses and networks whose X-Forwarded-For is believed."),
         SettingKey(
-            "api.password", \.api.password, .optional(.secret), reach: .reload,
+            "api.password", \.api.password, .optional(.secret), reach: .reload, option: "password",
             "The password; better in a file."),
         SettingKey(
             "api.password-file", \.api.passwordFile, .optional(.path), reach: .reload,
+            option: "password-file",
             "A file with the password in its first line."),
         SettingKey(
             "api.tokens", \.api.tokens, .list(of: .token, countMax: 256), reach: .reload,

@@ -8,6 +8,9 @@ extension Limits {
     /// Bytes of the file of settings.
     static let settingsFileBytesMax = 1 << 20
 
+    /// Tables and lists in each other: settings have three.
+    static let settingsDepthMax = 16
+
     /// Bytes of a file that holds a password or a token.
     static let secretFileBytesMax = 4_096
 

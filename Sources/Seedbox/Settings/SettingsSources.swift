@@ -1,0 +1,214 @@
+import Glibc
+import JSONText
+
+/// Where settings come from. The later wins: what the program has by itself, the file, the
+/// environment, options.
+public struct SettingsSources: Sendable {
+    /// An option of the command line, and what was given to it.
+    public struct Option: Sendable {
+        /// As the user writes it: `--port`.
+        public var name: String
+        public var key: String
+        public var texts: [String]
+
+        public init(_ name: String, sets key: String, to texts: [String]) {
+            self.name = name
+            self.key = key
+            self.texts = texts
+        }
+    }
+
+    /// The file; nil is none at all.
+    public var file: String?
+    /// Whether the file must be there, since the user named it.
+    public var isFileNamed = false
+    public var environment: [String: String] = [:]
+    public var options: [Option] = []
+
+    public init() {}
+
+    /// `$XDG_CONFIG_HOME/swarm/config.toml`, or where that is by default; nil if there is no home.
+    public static func standardFile(_ environment: [String: String]) -> String? {
+        folder("XDG_CONFIG_HOME", under: ".config", environment).map { $0 + "/config.toml" }
+    }
+
+    private static func folder(
+        _ variable: String, under rest: String, _ environment: [String: String]
+    ) -> String? {
+        // Relative values are to be ignored, says the XDG base directory specification.
+        if let base = environment[variable], base.hasPrefix("/") { return base + "/swarm" }
+        guard let home = environment["HOME"], home.hasPrefix("/") else { return nil }
+        return "\(home)/\(rest)/swarm"
+    }
+
+    /// Reads and checks all of them.
+    public func load() throws(SettingsError) -> LoadedSettings {
+        var loaded = LoadedSettings(Self.standard(environment))
+        if let file, let text = try text(of: file) {
+            try take(SettingsFile(path: file, text: text), into: &loaded)
+            loaded.file = file
+        }
+        try takeEnvironment(into: &loaded)
+        for option in options {
+            guard let key = SettingKey.named(option.key) else { continue }
+            try take(option.texts, key, from: .option(option.name), into: &loaded)
+        }
+        takeCredential(into: &loaded)
+        if let fault = loaded.settings.fault(isWhole: true) { throw loaded.error(fault) }
+        return loaded
+    }
+
+    /// What holds where nobody says anything, which depends on whose machine it is.
+    private static func standard(_ environment: [String: String]) -> Settings {
+        var settings = Settings()
+        if let home = environment["HOME"], home.hasPrefix("/") {
+            settings.storage.downloadFolder = home + "/Downloads"
+        }
+        settings.storage.stateFolder =
+            folder("XDG_STATE_HOME", under: ".local/state", environment) ?? ""
+        return settings
+    }
+
+    private func text(of file: String) throws(SettingsError) -> String? {
+        switch readSmallFile(file, bytesMax: Limits.settingsFileBytesMax) {
+        case .success(let bytes):
+            guard let text = String(validating: bytes, as: UTF8.self) else {
+                throw SettingsError(place: file, reason: "it is not UTF-8")
+            }
+            return text
+        case .failure(let fault):
+            if fault.code == ENOENT, !isFileNamed { return nil }
+            throw SettingsError(place: file, reason: fault.description)
+        }
+    }
+
+    private func take(
+        _ file: SettingsFile, into loaded: inout LoadedSettings
+    ) throws(SettingsError) {
+        for (key, value) in try file.values() {
+            do throws(SettingFault) { try key.field.read(value, &loaded.settings) } catch {
+                throw file.error(error, in: key)
+            }
+            loaded.origins[key.name] = .file(file.location(of: key))
+        }
+    }
+
+    private func takeEnvironment(into loaded: inout LoadedSettings) throws(SettingsError) {
+        for key in SettingKey.all {
+            // An empty value is how a variable is unset in many service files.
+            for variable in key.variables.reversed() {
+                guard let text = environment[variable], !text.isEmpty else { continue }
+                let separator: (Character) -> Bool =
+                    text.contains("\n") ? \.isNewline : \.isWhitespace
+                let texts =
+                    key.isList ? text.split(whereSeparator: separator).map(String.init) : [text]
+                try take(texts, key, from: .environment(variable), into: &loaded)
+            }
+        }
+    }
+
+    private func take(
+        _ texts: [String], _ key: SettingKey, from origin: SettingOrigin,
+        into loaded: inout LoadedSettings
+    ) throws(SettingsError) {
+        let isNone = key.isList && texts.map({ $0.lowercased() }) == ["none"]
+        let value: JSON =
+            key.isList && !isNone ? .strings(texts) : .string(texts.last ?? "")
+        do throws(SettingFault) { try key.field.read(value, &loaded.settings) } catch {
+            throw SettingsError(place: "\(origin)", reason: error.reason)
+        }
+        loaded.origins[key.name] = origin
+    }
+
+    /// The service manager hands out secrets as files.
+    private func takeCredential(into loaded: inout LoadedSettings) {
+        guard loaded.settings.api.password == nil, loaded.settings.api.passwordFile == nil,
+            let folder = environment["CREDENTIALS_DIRECTORY"], folder.hasPrefix("/"),
+            access(folder + "/password", R_OK) == 0
+        else { return }
+        loaded.settings.api.passwordFile = folder + "/password"
+        loaded.origins["api.password-file"] = .environment("CREDENTIALS_DIRECTORY")
+    }
+}
+
+/// Who has said what a setting is.
+public enum SettingOrigin: Hashable, Sendable, CustomStringConvertible {
+    case program
+    /// With line and column.
+    case file(String)
+    case environment(String)
+    case option(String)
+    case runTime
+
+    public var description: String {
+        switch self {
+        case .program: "default"
+        case .file(let place): place
+        case .environment(let variable): variable
+        case .option(let name): name
+        case .runTime: "changed at run time"
+        }
+    }
+}
+
+/// Settings, and who has said what.
+public struct LoadedSettings: Sendable {
+    public internal(set) var settings: Settings
+    /// The file that was read.
+    public internal(set) var file: String?
+    /// By the key's name; what is not there is the program's own.
+    var origins: [String: SettingOrigin] = [:]
+
+    init(_ settings: Settings) { self.settings = settings }
+
+    public func origin(of key: SettingKey) -> SettingOrigin { origins[key.name] ?? .program }
+
+    /// These with what was changed at run time and kept.
+    public func restoring(_ changes: SettingsChanges) -> (loaded: LoadedSettings, leftOut: [String])
+    {
+        var loaded = self
+        let (settings, leftOut) = settings.restoring(changes)
+        loaded.settings = settings
+        for name in changes.names where !leftOut.contains(name) { loaded.origins[name] = .runTime }
+        return (loaded, leftOut)
+    }
+
+    /// The error of values that do not go together, at the place of the one that is named.
+    func error(_ fault: SeedboxError) -> SettingsError {
+        guard case .badValue(let field, let reason) = fault else {
+            return SettingsError(place: "settings", reason: "\(fault)")
+        }
+        let name = field.prefix { $0 != "[" }
+        let origin = origins[String(name)].map { "\($0): " } ?? ""
+        return SettingsError(place: origin + field, reason: reason)
+    }
+
+    /// These with what their files of secrets hold in place of the files' names.
+    public func withSecrets() throws(SettingsError) -> Settings {
+        var settings = settings
+        if let file = settings.api.passwordFile {
+            settings.api.password = try secret(in: file, "api.password-file")
+        }
+        for (index, token) in settings.api.tokens.enumerated() {
+            guard let file = token.tokenFile else { continue }
+            settings.api.tokens[index].token = try secret(in: file, "api.tokens")
+            settings.api.tokens[index].tokenFile = nil
+        }
+        settings.api.passwordFile = nil
+        return settings
+    }
+
+    private func secret(in file: String, _ key: String) throws(SettingsError) -> String {
+        switch readSmallFile(file, bytesMax: Limits.secretFileBytesMax) {
+        case .failure(let fault):
+            throw SettingsError(place: "\(key): \(file)", reason: fault.description)
+        case .success(let bytes):
+            let line = bytes.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
+            guard let text = String(validating: line, as: UTF8.self), !text.isEmpty else {
+                throw SettingsError(
+                    place: "\(key): \(file)", reason: "its first line is not a secret")
+            }
+            return text
+        }
+    }
+}
