@@ -10,3 +10,22 @@ extension Unicode.Scalar {
         }
     }
 }
+
+extension String {
+    /// The text with everything that could steer a terminal spelt out: `\u{202e}`.
+    public var escapedForTerminal: String {
+        guard unicodeScalars.contains(where: \.isUnsafeInTerminal) else { return self }
+        var safe = ""
+        for scalar in unicodeScalars {
+            switch scalar {
+            case "\n": safe += "\\n"
+            case "\r": safe += "\\r"
+            case "\t": safe += "\\t"
+            case _ where scalar.isUnsafeInTerminal:
+                safe += "\\u{" + String(scalar.value, radix: 16) + "}"
+            default: safe.unicodeScalars.append(scalar)
+            }
+        }
+        return safe
+    }
+}

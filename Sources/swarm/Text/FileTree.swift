@@ -1,4 +1,5 @@
 import Terminal
+import Units
 
 /// The files of a torrent as a tree, each with its number and its size.
 struct FileTree {

@@ -1,22 +1,5 @@
 import Units
 
-/// A size in IEC units: `0 B`, `1023 B`, `1.5 KiB`, `512 MiB`.
-func sizeText(_ bytes: Int64) -> String {
-    let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
-    let magnitude = bytes.magnitude
-    guard magnitude >= 1024 else { return "\(bytes) B" }
-    var unit = 0
-    var shift = UInt64(10)
-    // Rounding may carry into the next unit: 1023.96 KiB is 1.0 MiB.
-    while unit < units.count - 1, roundedTenths(magnitude, shift: shift) >= 10240 {
-        unit += 1
-        shift += 10
-    }
-    let tenths = roundedTenths(magnitude, shift: shift)
-    let number = tenths >= 1000 ? "\((tenths + 5) / 10)" : "\(tenths / 10).\(tenths % 10)"
-    return "\(bytes < 0 ? "-" : "")\(number) \(units[unit])"
-}
-
 /// A size without rounding: `16 KiB`, `16385 B`.
 func exactSizeText(_ bytes: Int64) -> String {
     let text = sizeText(bytes)
@@ -24,14 +7,6 @@ func exactSizeText(_ bytes: Int64) -> String {
     let shift = min(60, (63 - bytes.magnitude.leadingZeroBitCount) / 10 * 10)
     guard bytes.magnitude.trailingZeroBitCount >= shift else { return "\(bytes) B" }
     return "\(bytes >> Int64(shift)) " + (text.split(separator: " ").last ?? "")
-}
-
-/// Tenths of the unit of 2^shift bytes, rounded to the nearest.
-private func roundedTenths(_ magnitude: UInt64, shift: UInt64) -> UInt64 {
-    let whole = magnitude >> shift
-    let rest = magnitude & ((1 << shift) - 1)
-    // The rest is less than 2^60, so that ten times it fits.
-    return whole * 10 + ((rest * 10 + (1 << (shift - 1))) >> shift)
 }
 
 /// `12.3 MiB/s`.
