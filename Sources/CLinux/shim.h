@@ -3,6 +3,7 @@
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timex.h>
 #include <sys/vfs.h>
 #include <time.h>
 
@@ -37,6 +38,12 @@ static inline int allocate_blocks(int descriptor, long length) {
 static inline long file_system_kind(int descriptor) {
     struct statfs facts;
     return fstatfs(descriptor, &facts) == 0 ? (long)facts.f_type : -1;
+}
+
+/// Whether something keeps the clock right, as the kernel was told; -1 if it does not say.
+static inline int clock_is_kept(void) {
+    struct timex facts = {0};
+    return adjtimex(&facts) < 0 ? -1 : (facts.status & STA_UNSYNC) == 0;
 }
 
 /// Names a thread, for those who look at a running process. At most 15 bytes.
