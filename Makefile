@@ -59,9 +59,9 @@ simulate: packages ## Run every scenario of Fixtures/Scenarios in the simulator 
 	done; [ -z "$$failed" ]
 
 .PHONY: install
-install: packages ## Install the binary, its man pages and its completions
+install: packages ## Install the binary, its man pages, completions and systemd units
 	swift build $(SWIFT_FLAGS) -c release --product swarm
-	SWARM="$(RELEASE_BIN)/swarm" Tests/Support/install.sh "$(DESTDIR)$(PREFIX)"
+	SWARM="$(RELEASE_BIN)/swarm" Tests/Support/install.sh "$(DESTDIR)$(PREFIX)" "$(PREFIX)"
 
 .PHONY: fmt
 fmt: ## Format the sources

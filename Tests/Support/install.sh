@@ -1,9 +1,12 @@
 #!/bin/bash
-# Installs what was built below a prefix: install.sh PREFIX, with SWARM naming the program.
+# Installs what was built below a prefix: install.sh PREFIX [FINAL-PREFIX], with SWARM naming the
+# program.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 swarm=${SWARM:?names the program}
 prefix=${1:?the prefix}
+# Where the files will be in the end, if they are put elsewhere first, as packages are made.
+home=${2:-$prefix}
 
 put() { install -D "$@"; }
 
@@ -21,4 +24,14 @@ completions() {
 completions bash bash-completion/completions/swarm
 completions zsh zsh/site-functions/_swarm
 completions fish fish/vendor_completions.d/swarm.fish
+unit() {
+    local text
+    text=$(mktemp)
+    sed "s|@PREFIX@|$home|" "$1" >"$text"
+    put -m 644 "$text" "$prefix/lib/systemd/$2/swarm.service"
+    rm -f "$text"
+}
+unit Docs/systemd/swarm.service system
+unit Docs/systemd/swarm.user.service user
+put -m 644 Docs/systemd/sysusers.conf "$prefix/lib/sysusers.d/swarm.conf"
 echo "installed below $prefix"
