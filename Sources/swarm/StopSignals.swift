@@ -12,6 +12,7 @@ enum StopSignals {
         var stop: AsyncStream<Int32>.Continuation?
         var wasAsked = false
         var redraw: (@Sendable () -> Void)?
+        var hangUps: AsyncStream<Void>.Continuation?
     }
 
     private static let state = Mutex(State())
@@ -49,6 +50,16 @@ enum StopSignals {
         return stream
     }
 
+    /// From now on each SIGHUP is an element here, also for a program that `nohup` has started.
+    static func hangUps() -> AsyncStream<Void> {
+        // Two in a row ask for no more than one does, if nobody has listened in between.
+        let (stream, continuation) = AsyncStream.makeStream(
+            of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        state.withLock { $0.hangUps = continuation }
+        handle(SIGHUP)
+        return stream
+    }
+
     /// What to do when the terminal changed its size or shows the program again.
     static func onRedraw(_ body: @escaping @Sendable () -> Void) {
         state.withLock { $0.redraw = body }
@@ -61,6 +72,9 @@ enum StopSignals {
             Console.standard.restore()
             kill(getpid(), SIGSTOP)
             state.withLock(\.redraw)?()
+        case SIGHUP:
+            guard let hangUps = state.withLock(\.hangUps) else { return stop(number) }
+            hangUps.yield()
         default: stop(number)
         }
     }

@@ -11,6 +11,6 @@ struct Swarm: ParsableCommand {
 
     static let subcommands: [any ParsableCommand.Type] = [
         Seed.self, Fetch.self, Create.self, Show.self, Verify.self, Edit.self, Magnet.self,
-        DHT.self, Completions.self,
+        DHT.self, Config.self, DoctorCommand.self, Completions.self,
     ]
 }

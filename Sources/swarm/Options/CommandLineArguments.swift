@@ -15,9 +15,13 @@ enum CommandLineArguments {
         if let command = path.commands.last,
             environment.keys.contains(where: { $0.hasPrefix("SWARM_") })
         {
+            let elsewhere =
+                command is any TakesSettings.Type ? SettingsOptions.variablesReadElsewhere : []
             added = EnvironmentArguments.added(
-                to: arguments, options: EnvironmentArguments.options(of: command),
-                environment: environment)
+                to: arguments,
+                options: EnvironmentArguments.options(of: command).filter {
+                    elsewhere.isDisjoint(with: $0.longNames)
+                }, environment: environment)
         }
         var all = arguments
         all.insert(contentsOf: added, at: path.end)
@@ -43,6 +47,9 @@ enum CommandLineArguments {
         return Failure(.badUsage, nil, problem, remedy: "see '\(path.name) --help'")
     }
 }
+
+/// A command that has `SettingsOptions`.
+protocol TakesSettings: ParsableCommand {}
 
 /// The command that arguments name, and the commands that it is one of.
 private struct CommandPath {

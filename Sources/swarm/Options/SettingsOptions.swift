@@ -1,0 +1,157 @@
+import ArgumentParser
+import FoundationEssentials
+import Seedbox
+import Terminal
+
+/// Options that are settings of the daemon. Their values are read where those of its file are.
+struct SettingsOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The file of settings; swarm/config.toml in XDG_CONFIG_HOME unless given.",
+            valueName: "file"),
+        completion: .file(extensions: ["toml"]))
+    var config: String?
+
+    @Flag(name: .customLong("no-config"), help: "Read no file of settings.")
+    var noConfig = false
+
+    @Option(
+        help: ArgumentHelp("Where to be spoken to; none is nowhere.", valueName: "host:port"))
+    var api: String?
+
+    @Option(
+        help: ArgumentHelp("A Unix socket at which to be spoken to.", valueName: "path"),
+        completion: .file())
+    var apiSocket: String?
+
+    @Option(
+        help: ArgumentHelp("Where content goes.", valueName: "dir"), completion: .directory)
+    var downloadDir: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A folder in which torrents and links are looked for; repeatable.", valueName: "dir"),
+        completion: .directory)
+    var watch: [String] = []
+
+    @Option(help: ArgumentHelp("The port to accept peers at; 0 takes any.", valueName: "n"))
+    var port: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The local IP address to accept peers at and to dial from.", valueName: "address"))
+    var bind: String?
+
+    @Option(help: ArgumentHelp("The most connections of one torrent.", valueName: "n"))
+    var maxPeers: String?
+
+    @Option(help: ArgumentHelp("The most to send in a second; 0 is no limit.", valueName: "rate"))
+    var upLimit: String?
+
+    @Option(
+        help: ArgumentHelp("The most to receive in a second; 0 is no limit.", valueName: "rate"))
+    var downLimit: String?
+
+    @Flag(name: .customLong("no-trackers"), help: "Do not ask trackers for peers.")
+    var noTrackers = false
+
+    @Flag(
+        name: .customLong("no-dht"),
+        help: "Do not look for peers in the DHT, and be no node of it.")
+    var noDHT = false
+
+    @Option(
+        help: ArgumentHelp(
+            "A node of the DHT to ask for the way in, instead of those that anybody may ask; "
+                + "repeatable.", valueName: "host:port"))
+    var dhtBootstrap: [String] = []
+
+    @Flag(
+        name: .customLong("no-lsd"),
+        help: "Do not look for peers on the local network.")
+    var noLSD = false
+
+    @Flag(
+        name: .customLong("no-pex"),
+        help: "Do not tell peers of peers, or heed what they tell.")
+    var noPEX = false
+
+    @Flag(name: .customLong("no-utp"), help: "Use TCP only. This version has no other.")
+    var noUTP = false
+
+    @Option(
+        help: ArgumentHelp(
+            "What the daemon must not forget is kept here; swarm in XDG_STATE_HOME unless given.",
+            valueName: "dir"),
+        completion: .directory)
+    var stateDir: String?
+}
+
+extension SettingsOptions {
+    /// Options whose variables the settings read by themselves, so as to tell who said what.
+    static let variablesReadElsewhere = Set(SettingKey.all.compactMap(\.option))
+
+    /// All places that settings come from, read in that order.
+    func sources(_ environment: [String: String]) -> SettingsSources {
+        var sources = SettingsSources()
+        sources.environment = environment
+        sources.options = given
+        if let config {
+            sources.file = absolute(config)
+            sources.isFileNamed = true
+        } else if !noConfig {
+            sources.file = SettingsSources.standardFile(environment)
+        }
+        return sources
+    }
+
+    func loaded(_ environment: [String: String]) throws(Failure) -> LoadedSettings {
+        do throws(SettingsError) { return try sources(environment).load() } catch {
+            throw Failure(error)
+        }
+    }
+
+    private var given: [SettingsSources.Option] {
+        let texts: [(name: String, values: [String])] = [
+            ("api", [api].compactMap(\.self)),
+            ("api-socket", [apiSocket].compactMap { $0.map(absolute) }),
+            ("download-dir", [downloadDir].compactMap { $0.map(absolute) }),
+            ("watch", watch.map(absolute)),
+            ("port", [port].compactMap(\.self)),
+            ("bind", [bind].compactMap(\.self)),
+            ("max-peers", [maxPeers].compactMap(\.self)),
+            ("up-limit", [upLimit].compactMap(\.self)),
+            ("down-limit", [downLimit].compactMap(\.self)),
+            ("dht-bootstrap", dhtBootstrap),
+            ("state-dir", [stateDir].compactMap { $0.map(absolute) }),
+        ]
+        let keys = SettingKey.all
+        let set = texts.compactMap { text -> SettingsSources.Option? in
+            guard !text.values.isEmpty, let key = keys.first(where: { $0.option == text.name })
+            else { return nil }
+            return SettingsSources.Option("--\(text.name)", sets: key.name, to: text.values)
+        }
+        let turnedOff = [
+            ("trackers", noTrackers), ("dht", noDHT), ("lsd", noLSD), ("pex", noPEX),
+        ]
+        return set
+            + turnedOff.filter(\.1).map { name, _ in
+                SettingsSources.Option("--no-\(name)", sets: "network.\(name)", to: ["false"])
+            }
+    }
+
+    /// What the user means by a path, wherever the daemon looks from.
+    private func absolute(_ path: String) -> String {
+        guard !path.hasPrefix("/"), !path.hasPrefix("~"), path != "none", !path.isEmpty else {
+            return path
+        }
+        let folder = FileManager.default.currentDirectoryPath
+        return folder + "/" + path.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
+    }
+}
+
+extension Failure {
+    init(_ error: SettingsError) {
+        self.init(.badConfiguration, error.place, error.reason)
+    }
+}
