@@ -1,29 +1,61 @@
 import Foundation
 import Testing
 
-/// Our nodes and libtorrent's in private DHTs.
+/// Our nodes, libtorrent's and Transmission's in private DHTs.
 @Suite(.enabled(if: Network.obstacle == nil, "\(Network.obstacle ?? "")"))
 struct DHTTests {
     @Test(.timeLimit(.minutes(20)), arguments: DHTGround.Family.allCases)
     func announcesOfEachClientAreFoundByTheOthers(_ family: DHTGround.Family) async throws {
         try await Arena.with(taking: 2) { arena in
             let ground = try await DHTGround(family, in: arena)
-            try await ground.startNodes(9)
+            // Transmission trusts a DHT only that has at least nine nodes.
+            try await ground.startNodes(12)
             let libtorrent = try await LibtorrentNode(ground)
+            var torrents: [ClientKind: Torrent] = [:]
+            for kind in [ClientKind.swarm, .libtorrent, .transmission] {
+                torrents[kind] = try await ground.makeTorrent(kind.rawValue)
+            }
+            let ours = try #require(torrents[.swarm])
+            let theirs = try #require(torrents[.libtorrent])
+            let last = try #require(torrents[.transmission])
+
+            // Who is announced by us and by libtorrent is waited for by somebody who tells.
             let port: UInt16 = 7001
-            let ours = try await ground.makeTorrent(ClientKind.swarm.rawValue)
-            let theirs = try await ground.makeTorrent(ClientKind.libtorrent.rawValue)
+            let listeners = try await [ground.asker, libtorrent.place].asyncMap {
+                try await Listener(at: $0, port: port, in: arena)
+            }
             try await ground.announce(ours.infoHashes[0], port: port)
             try libtorrent.tell("announce", theirs.infoHashes[0], "\(port)")
+            // Transmission looks once, and then not for half an hour: what it is to find is there
+            // before it comes. A search takes it most of a minute.
             for (torrent, peer) in [
                 (ours, ground.asker.endpoint(port)), (theirs, libtorrent.place.endpoint(port)),
             ] {
+                try await eventually("we find \(peer)", within: .seconds(120)) {
+                    try await ground.peers(of: torrent.infoHashes[0]).contains(peer)
+                }
+            }
+            let place = try await ground.addPlace()
+            let transmission = try await TransmissionClient(
+                Order(
+                    role: .stay, source: last.source, folder: arena.makeFolder("transmission"),
+                    host: place.host, arena: arena),
+                settings: ["dht-enabled": true], nodes: ground.nodes)
+            for torrent in [ours, theirs] {
+                try await transmission.add(
+                    torrent.source, folder: arena.makeFolder("transmission"))
+            }
+            let announced = [
+                (ours, ground.asker.endpoint(port)), (theirs, libtorrent.place.endpoint(port)),
+                (last, place.endpoint(ClientKind.transmission.port)),
+            ]
+            for (torrent, peer) in announced {
                 let hash = torrent.infoHashes[0]
-                try await eventually("we find \(peer)", within: .seconds(180)) {
+                try await eventually("we find \(peer)", within: .seconds(300)) {
                     try await ground.peers(of: hash).contains(peer)
                 }
                 try await eventually(
-                    "libtorrent finds \(peer)", within: .seconds(180), every: .seconds(2)
+                    "libtorrent finds \(peer)", within: .seconds(90), every: .seconds(2)
                 ) {
                     try libtorrent.tell("peers", hash)
                     return libtorrent.events.contains { event in
@@ -31,6 +63,11 @@ struct DHTTests {
                             && (event["peers"] as? [String])?.contains(peer) == true
                     }
                 }
+            }
+            for listener in listeners {
+                try await eventually(
+                    "Transmission finds \(listener)", within: .seconds(300)
+                ) { listener.callers.contains(place.address) }
             }
         }
     }

@@ -40,22 +40,6 @@ struct TransmissionClient: Client {
         _ = try await remote(["-a", source, "-w", folder.path])
     }
 
-    /// Waits until it is so, and meanwhile has the torrents announced in the DHT once a minute.
-    ///
-    /// By itself it announces once it knows nodes enough; if none of them were near, not again
-    /// for 25 minutes. A torrent that is started is announced within 20 s.
-    func announces(until what: String, holds: () async throws -> Bool) async throws {
-        var again = ContinuousClock.now + .seconds(60)
-        try await eventually(what, within: .seconds(300)) {
-            if ContinuousClock.now > again {
-                _ = try await remote(["-t", "all", "--stop"])
-                _ = try await remote(["-t", "all", "--start"])
-                again = .now + .seconds(60)
-            }
-            return try await holds()
-        }
-    }
-
     func isComplete() async throws -> Bool {
         let info = try await remote(["-t", "all", "-i"])
         return info.contains("Percent Done: 100%") && !info.contains("State: Verifying")
