@@ -259,7 +259,7 @@ function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   // A button that has the focus is pressed with these, and tabs are walked with arrows.
   const isElsewhere = at.closest("button, input, .panel");
-  if (isElsewhere && !["j", "k", "/", "?", "Escape"].includes(event.key)) return;
+  if (isElsewhere && /^( |Enter|Arrow.*|Page.*|Home|End)$/.test(event.key)) return;
   const act = typed[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (!act) return;
   event.preventDefault();
