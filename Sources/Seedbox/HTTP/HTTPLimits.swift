@@ -19,8 +19,21 @@ extension Limits {
     static let idleSecondsMax = 75
     /// Connections at a time. One more closes the one that has been idle for the longest.
     static let connectionsMax = 512
+    /// Seconds in which a reader takes nothing of what it has asked for.
+    static let readerStallSecondsMax = 60
+    /// Bytes of a refused body that are read so that its sender sees the answer.
+    static let refusedBodyBytesMax = 256 << 10
+    /// Bytes of all bodies that are being read.
+    static let bodiesBytesMax = 128 << 20
     /// Bytes of a stream that its reader has not taken, before it waits for that.
     static let streamPartBytesMax = 64 << 10
+
+    /// Seconds for answers that are under way when the service stops.
+    static let lastAnswersSeconds: Int64 = 2
+    /// Foreign names that are told in the log, each once.
+    static let refusedHostsMax = 64
+    /// Readers of answers that do not end: pages that are open, and a few programs.
+    static let subscribersMax = 64
 
     // MARK: Authority
 

@@ -13,6 +13,9 @@ public struct HTTPReply: Sendable {
     public var status: HTTPResponse.Status
     public var headers: HTTPFields
     public var body: Body
+    /// Whether the stream ends only when its reader leaves. The connection is then for it alone,
+    /// and there are a few such at a time.
+    public var isEndless = false
 
     public init(
         _ status: HTTPResponse.Status = .ok, headers: HTTPFields = [:], body: Body = .bytes([])
