@@ -24,7 +24,7 @@ export function remove(ids) {
   return ask({
     title: `Remove ${many(ids)}?`, does: "Remove", isDanger: true,
     fields: { data: { kind: "check", label: "Delete the files too. This cannot be undone." } },
-    act: ({ data }) => act(ids, "remove", { deleteData: data }),
+    act: ({ data }) => act(ids, "remove", { deletingData: data }),
   }).answer;
 }
 
@@ -35,7 +35,7 @@ export function move(ids) {
       folder: { label: "To the folder", value: rows.get(ids[0])?.folder, required: true },
       moves: { kind: "check", label: "Move the files that are there", value: true },
     },
-    act: ({ folder, moves }) => act(ids, "move", { folder, moveData: moves }),
+    act: ({ folder, moves }) => act(ids, "move", { folder, movingData: moves }),
   }).answer;
 }
 
