@@ -97,10 +97,10 @@ export const remove = (path) => json("DELETE", path);
  * Follows the events until told to stop, over breaks of the connection: `told(name, data)`.
  * `since()` is the revision that is known; `changed(isConnected)` hears how it goes.
  */
-export async function follow(since, told, changed) {
+export async function follow(path, since, told, changed) {
   for (let wait = 500; ; wait = Math.min(wait * 2, 15000)) {
     try {
-      const response = await send("GET", "events", {
+      const response = await send("GET", path, {
         headers: { Accept: "text/event-stream", "Last-Event-ID": String(since()) },
       });
       await changed(true);

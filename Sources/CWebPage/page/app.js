@@ -132,16 +132,19 @@ async function refreshSession() {
   try {
     const [session, settings] = await Promise.all([api.get("session"), api.get("settings")]);
     const { statistics = {}, version } = session;
-    const places = session.folders ?? statistics.folders ?? [];
+    const places = session.folders ?? [];
     commands.names.categories = (settings.categories ?? []).map(({ name }) => name);
     commands.names.folders = [...new Set([settings.storage?.["download-folder"],
       ...(settings.categories ?? []).map(({ folder }) => folder)].filter(Boolean))];
     isAlternative = settings.limits?.alternative ?? false;
     $("alternative").setAttribute("aria-pressed", isAlternative);
+    $("alternative").title = statistics.usesAlternativeLimits && !isAlternative
+      ? "Alternative limits: the schedule has them on" : "Alternative limits";
     const facts = [
-      ...places.slice(0, 3).map(({ free }) => ["Free space", size(free)]),
-      ["DHT nodes", statistics.dhtNodes], ["Peers", statistics.peers],
-      ["Version", version],
+      ...places.slice(0, 1).map(({ free }) => ["Free space", size(free)]),
+      ["Received", size(statistics.allTime?.downloaded)],
+      ["Sent", size(statistics.allTime?.uploaded)],
+      ["Peers", statistics.peers], ["Port", session.port], ["Version", version],
     ].filter(([, value]) => value !== undefined && value !== null);
     $("facts").replaceChildren(...facts.flatMap(([name, value]) =>
       [h("dt", {}, name), h("dd", {}, String(value))]));
@@ -195,7 +198,7 @@ const more = (ids) => [
   { label: "Options and labels…", key: "o", act: () => commands.options(ids) },
   { label: "Move…", key: "m", act: () => commands.move(ids) },
   null,
-  { label: "Start now", act: () => commands.run(ids, "start", { bypassQueue: true }) },
+  { label: "Start now", act: () => commands.run(ids, "start", { bypassingQueue: true }) },
   { label: "Recheck", act: () => commands.run(ids, "recheck") },
   { label: "Ask the trackers again", act: () => commands.run(ids, "reannounce") },
   null,

@@ -49,6 +49,7 @@ function shared(list, read) {
   return values.size === 1 ? JSON.parse([...values][0]) : undefined;
 }
 
+const seeding = { placeholder: "as everybody; or a number, or none" };
 const yesNo = [["", "As they are"], ["yes", "Yes"], ["no", "No"]];
 const yes = (value) => (value === null ? undefined : value === "yes");
 
@@ -67,6 +68,7 @@ export async function options(ids) {
     uploadLimit: shared(list, (row) => row.uploadLimit) ?? null,
     peersMax: shared(list, (row) => row.peersMax) ?? null,
   };
+  const limits = shared(list, (row) => row.seedingLimits) ?? {};
   return ask({
     title: `Options of ${many(ids)}`, does: "Apply",
     fields: {
@@ -77,16 +79,23 @@ export async function options(ids) {
       downloadLimit: { kind: "rate", label: "Download limit", value: before.downloadLimit },
       uploadLimit: { kind: "rate", label: "Upload limit", value: before.uploadLimit },
       peersMax: { kind: "number", label: "Peers at most", value: before.peersMax, step: 1 },
+      ratio: { kind: "rule", label: "Seed up to the ratio", value: limits.ratio, ...seeding },
+      minutes: { kind: "rule", label: "Seed for minutes",
+        value: limits.seedTime > 0 ? limits.seedTime / 60 : limits.seedTime, ...seeding },
       sequential: { label: "Fetch in order", options: yesNo },
       honours: { label: "Bound by everybody's limits", options: yesNo },
     },
-    act: ({ sequential, honours, ...after }) => {
+    act: ({ sequential, honours, ratio, minutes, ...after }) => {
       // What was not touched stays as it is, also where the torrents differ.
       const changed = Object.entries(after).filter(([name, value]) =>
         JSON.stringify(value) !== JSON.stringify(before[name])
           && !(name === "labels" && !before.labels && !value.length));
       const changes = { ...Object.fromEntries(changed), isSequential: yes(sequential),
         honoursSessionLimits: yes(honours) };
+      const rules = { ratio, seedTime: minutes > 0 ? Math.round(minutes * 60) : minutes };
+      const isNew = ([name, value]) => value !== (limits[name] === undefined ? "inherited"
+        : limits[name]);
+      if (Object.entries(rules).some(isNew)) changes.seedingLimits = rules;
       return act(ids, "change", { changes });
     },
   }).answer;

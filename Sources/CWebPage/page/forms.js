@@ -20,6 +20,17 @@ const kinds = {
     show: (value) => (Number.isFinite(value) ? value / 60 : ""),
     read: (text) => (text === "" ? null : Math.round(Number(text) * 60)), unit: "min",
   },
+  /** A limit of seeding: a number, `none`, or nothing, which is as the level above says. */
+  rule: {
+    show: (value) => (value === null ? "none" : value === "inherited" ? "" : value ?? ""),
+    read: (text) => {
+      const word = text.trim().toLowerCase();
+      if (word === "") return "inherited";
+      if (word === "none") return null;
+      if (!(Number(word) >= 0)) throw new Error(`${word}: write a number, or none`);
+      return Number(word);
+    },
+  },
   list: {
     show: (value) => (value ?? []).join(", "),
     read: (text) => [...new Set(text.split(",").map((word) => word.trim()).filter(Boolean))],
@@ -54,8 +65,7 @@ export function field(given) {
   const input = h("input", { id, type: kind === "password" ? kind : isNumber ? "number" : "text",
     value: show(value), ...(isNumber ? { min: 0, step: "any", placeholder: "none" } : {}),
     ...rest });
-  const ending = given.unit ?? unit;
-  const whole = isNumber ? h("span", { class: "unit" }, input, ending ?? null) : input;
+  const whole = isNumber ? h("span", { class: "unit" }, input, unit ?? null) : input;
   return { element: labelled(label, id, whole, hint), input, read: () => read(input.value) };
 }
 
@@ -80,9 +90,9 @@ export function ask({
     if (main.disabled) return;
     main.disabled = true;
     wrong.textContent = "";
-    const values = {};
-    for (const [name, { read }] of Object.entries(made)) if (read) values[name] = read();
     try {
+      const values = {};
+      for (const [name, { read }] of Object.entries(made)) if (read) values[name] = read();
       result = (await act(values)) ?? true;
       dialog.close();
     } catch (error) {

@@ -154,7 +154,7 @@ export async function run(changed) {
   wake = changed;
   await loadAtLast();
   let wasOpen = false;
-  await api.follow(() => revision, async (name, data) => {
+  await api.follow(`events?fields=${FIELDS}`, () => revision, async (name, data) => {
     if (name === "resync") return loadAll();
     if (name !== "changes") return undefined;
     for (const row of data.changed) {
