@@ -17,6 +17,10 @@ final class Reception: PeerConduitOwner {
     private let directory: TorrentDirectory
     private let network: PeerNetwork
     private let state = Mutex(State())
+    /// Connections of others that have asked for a torrent of ours.
+    private let welcomes = Atomic<Int64>(0)
+
+    var welcomeCount: Int64 { welcomes.load(ordering: .relaxed) }
 
     init(directory: TorrentDirectory, network: PeerNetwork) {
         self.directory = directory
@@ -54,6 +58,7 @@ final class Reception: PeerConduitOwner {
         guard let torrent = directory.torrent(named: handshake.infoHash) else {
             return conduit.close()
         }
+        welcomes.wrappingAdd(1, ordering: .relaxed)
         guard torrent.loop.inEventLoop else {
             return move(conduit, handshake, to: torrent)
         }

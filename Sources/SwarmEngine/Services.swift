@@ -18,6 +18,7 @@ final class Services: Sendable {
     let groups = Mutex<[String: RateLimits]>([:])
     let directory = TorrentDirectory()
     let network: PeerNetwork
+    let reception: Reception
     let trackers: TrackerClient?
     let localDiscovery: LocalDiscovery?
     let dht: DHTDriver?
@@ -43,6 +44,7 @@ final class Services: Sendable {
         let network = PeerNetwork(group: loops, bindAddress: configuration.bindAddress)
         let reception = Reception(directory: directory, network: network)
         self.network = network
+        self.reception = reception
         self.store = try Self.openStore(configuration.stateDirectory)
         let ports: Ports
         do throws(EngineError) {

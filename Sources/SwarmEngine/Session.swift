@@ -1,5 +1,5 @@
 import Metainfo
-import NIOCore
+public import NIOCore
 import NIOPosix
 import Transport
 
@@ -11,6 +11,8 @@ public actor Session {
     public nonisolated let port: UInt16
     /// How the session behaves now.
     public nonisolated var configuration: SessionConfiguration { services.configuration }
+    /// The loops that torrents are on.
+    public nonisolated var eventLoops: any EventLoopGroup { loops }
     nonisolated let services: Services
     private let loops: MultiThreadedEventLoopGroup
     var isStopped = false

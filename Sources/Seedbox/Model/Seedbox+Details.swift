@@ -116,6 +116,7 @@ extension Seedbox {
             row, counters: await torrent?.slowness() ?? SlownessCounters(),
             trackers: await torrent?.trackers().map { TrackerRow($0) } ?? [])
         facts.secondsListening = statistics.thisRun.secondsActive
+        facts.incomingConnections = await session.network().incomingConnections
         return Slowness.reasons(of: facts)
     }
 
