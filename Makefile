@@ -8,6 +8,7 @@ SHELL := /bin/bash
 PREFIX ?= /usr/local
 DESTDIR ?=
 SECONDS_OF_FUZZING := $(if $(filter command line environment,$(origin SECONDS)),$(SECONDS),60)
+SECONDS_OF_SOAKING := $(if $(filter command line environment,$(origin SECONDS)),$(SECONDS),3600)
 TARGET ?= bencode
 ROUNDS ?= 5
 SEED ?= 1
@@ -85,6 +86,11 @@ dhtbench: packages ## Measure our DHT node beside libtorrent's, and write Docs/P
 	SWARM="$(RELEASE_BIN)/swarm" python3 Tests/Bench/krpc.py \
 	    --flood "$(or $(FLOOD),$(error say which instrument: make dhtbench FLOOD=path/to/krpcflood.c))" \
 	    --rounds $(ROUNDS) --write Docs/PERFORMANCE.md
+
+.PHONY: soak
+soak: testpackages ## Drive a daemon under load, and see that it stays as it is: SECONDS=3600
+	swift build $(SWIFT_FLAGS) -c release --product swarm
+	SWARM="$(RELEASE_BIN)/swarm" python3 Tests/Bench/soak.py --seconds "$(SECONDS_OF_SOAKING)"
 
 .PHONY: fuzz
 fuzz: packages ## Fuzz one parser: TARGET=bencode SECONDS=600
