@@ -6,7 +6,7 @@ import Testing
 @testable import Seedbox
 
 /// What Prometheus's own tool says of a page.
-@Suite(.enabled(if: access(Promtool.path, X_OK) == 0, "promtool is not installed"))
+@Suite(.enabled(if: Promtool.isThere, "promtool is not installed"))
 struct PromtoolTests {
     @Test func aPageOfAllFamiliesIsWithoutFault() async throws {
         let page = MetricsReading.sample().page
@@ -21,6 +21,7 @@ struct PromtoolTests {
 
 enum Promtool {
     static let path = "/usr/bin/promtool"
+    static var isThere: Bool { access(path, X_OK) == 0 }
 
     /// Empty if it has none.
     static func complaints(of page: [UInt8]) async throws -> String {

@@ -1,13 +1,13 @@
 import Discovery
 import FoundationEssentials
 import Glibc
-public import Logging
+import Logging
 import Units
 
 /// What the seedbox does without being asked: it looks into watch folders, and has hooks and
 /// webhooks told of what happens.
-public actor Automation {
-    public typealias Add = @Sendable (AddRequest) async throws(SeedboxError) -> Added
+actor Automation {
+    typealias Add = @Sendable (AddRequest) async throws(SeedboxError) -> Added
 
     private struct Telling {
         var webhooks: [Webhook]
@@ -29,7 +29,7 @@ public actor Automation {
     /// - Parameters:
     ///   - version: of the program, for hooks.
     ///   - environment: what hooks have beside what they are told.
-    public init(
+    init(
         _ settings: Settings, version: String, counters: AutomationCounters, logger: Logger,
         environment: [String: String], add: @escaping Add
     ) {
@@ -44,18 +44,18 @@ public actor Automation {
             logger: logger)
     }
 
-    /// Works until `feed` ends or the task is cancelled.
-    public func run(_ feed: EventFeed) async {
+    /// Works until there are no more events, or the task is cancelled.
+    func run(_ events: AsyncStream<SeedboxEvent>) async {
         isRunning = true
-        let events = feed.listen()
         await start()
         for await event in events { await take(event) }
         await stop()
     }
 
     /// Takes settings that have changed while it works. What has not changed goes on as it was.
-    public func change(to settings: Settings) async {
+    func change(to settings: Settings) async {
         let old = self.settings
+        guard settings != old else { return }
         self.settings = settings
         if settings.hooks.timeLimit != old.hooks.timeLimit {
             hooks = HookRunner(
@@ -99,7 +99,7 @@ public actor Automation {
             }, client: client, mayBeNear: mayBeNear)
     }
 
-    private func take(_ event: EventFeed.Event) async {
+    private func take(_ event: SeedboxEvent) async {
         let command =
             switch event.kind {
             case .added: settings.hooks.added
@@ -131,7 +131,7 @@ public actor Automation {
 }
 
 extension HookFacts {
-    init(_ event: EventFeed.Event, time: String, version: String) {
+    init(_ event: SeedboxEvent, time: String, version: String) {
         let row = event.row
         let separator = row.folder.hasSuffix("/") ? "" : "/"
         self.init(

@@ -77,13 +77,13 @@ extension Limits {
     static let webhookReasonBytesMax = 200
 }
 
-// MARK: - Events
+// MARK: - Settings
 
 extension Limits {
-    /// Events that wait to be told to hooks and webhooks.
-    static let eventsWaitingMax = 10_000
     /// Folders that are watched; the kernel lets a user have 128 such watches by default.
     static let watchFoldersMax = 100
+    /// The pause between two looks at whether settings have changed.
+    static let settingsLookTime = Interval.seconds(2)
 }
 
 // MARK: - Storage
@@ -91,6 +91,6 @@ extension Limits {
 extension Limits {
     /// How long a disk must be well before that is told: one that is full has room now and then.
     static let storageWellTime = Interval.seconds(30)
-    /// The pause between two looks at it.
-    static let storageLookTime = Interval.seconds(10)
+    /// The pause between two looks at what has changed.
+    static let storageLookTime = Interval.seconds(5)
 }

@@ -45,6 +45,11 @@ struct StorageNotices {
     /// Places that were told of, and since when they have been well, if they are.
     private var told: [Place: Instant?] = [:]
 
+    init() {}
+
+    /// One that knows what was told, and is yet to hear of every torrent.
+    init(keeping other: StorageNotices) { told = other.told }
+
     /// A torrent is as its row says.
     mutating func changed(_ row: TorrentRow) -> Notice? {
         let place = Trouble(row.state).map { Place(trouble: $0, folder: row.folder) }

@@ -1,0 +1,168 @@
+import FoundationEssentials
+import HTTPTypes
+import NIOCore
+import NIOPosix
+import SwarmEngine
+import SwarmScheduler
+import Synchronization
+import Units
+
+/// What Prometheus asks for. All of it is read when it asks, and nothing waits for a disk.
+public struct Metrics: Sendable {
+    private let seedbox: Seedbox
+    private let counters: AutomationCounters
+    private let space: FolderSpace
+    private let lag: LagProbe
+
+    public init(_ seedbox: Seedbox, counters: AutomationCounters) {
+        self.seedbox = seedbox
+        self.counters = counters
+        space = FolderSpace { try? seedbox.freeSpace(at: $0) }
+        lag = LagProbe(seedbox.session.eventLoops)
+        space.refresh(Self.folders(seedbox.settings))
+    }
+
+    public var routes: [Route] {
+        [
+            Route(
+                .get, "/metrics", .read, "Metrics for Prometheus, as text.",
+                replyType: Exposition.contentType
+            ) { [self] _ throws(HTTPFailure) in
+                HTTPReply(type: Exposition.contentType, await reading().page.bytes)
+            }
+        ]
+    }
+
+    func reading() async -> MetricsReading {
+        let settings = seedbox.settings
+        let statistics = seedbox.statistics
+        let now = Int64(Date().timeIntervalSince1970)
+        var reading = MetricsReading(
+            version: programVersion, uptime: Double(max(0, now - statistics.started)))
+        reading.received = MetricsReading.Traffic(payload: statistics.thisRun.downloaded)
+        reading.sent = MetricsReading.Traffic(payload: statistics.thisRun.uploaded)
+        (reading.downloadRate, reading.uploadRate) =
+            (statistics.downloadRate, statistics.uploadRate)
+        let rates = settings.limits
+        let isAlternative = statistics.usesAlternativeLimits
+        reading.downloadLimit = Self.limit(isAlternative ? rates.alternativeDown : rates.down)
+        reading.uploadLimit = Self.limit(isAlternative ? rates.alternativeUp : rates.up)
+        let walk = seedbox.catalogue.withRows { rows in
+            Walk(rows, isPerTorrent: settings.api.metricsPerTorrent)
+        }
+        (reading.tally, reading.series) = (walk.tally, walk.series)
+        reading.slowness = await slowness(of: walk.slow)
+        reading.folders = space.latest
+        space.refresh(Self.folders(settings))
+        reading.eventLoopLag = lag.reading
+        let network = await seedbox.session.network()
+        reading.incomingConnections = network.incomingConnections
+        (reading.dhtNodesIPv4, reading.dhtNodesIPv6) =
+            (network.dhtNodesIPv4, network.dhtNodesIPv6)
+        reading.automation = counters
+        reading.process = ProcessReading.now()
+        return reading
+    }
+
+    /// What one pass over the rows collects.
+    private struct Walk: Sendable {
+        var tally = TorrentTally()
+        var series = TorrentSeries()
+        /// What is not there yet: few of many, as the others wait in the queue or are paused.
+        var slow: [TorrentRow] = []
+
+        init(_ rows: [TorrentRow], isPerTorrent: Bool) {
+            for row in rows {
+                tally.count(row)
+                if isPerTorrent { series.add(row) }
+                if !row.isComplete, slow.count < Limits.reasonedTorrentsMax { slow.append(row) }
+            }
+        }
+    }
+
+    private func slowness(of rows: [TorrentRow]) async -> [SlownessReason.Kind: Int] {
+        var counts: [SlownessReason.Kind: Int] = [:]
+        for row in rows {
+            let counters = row.state.isActive ? await seedbox.torrent(row.id)?.slowness() : nil
+            let facts = SlownessFacts(row, counters: counters ?? SlownessCounters())
+            if let first = Slowness.reasons(of: facts).first { counts[first.kind, default: 0] += 1 }
+        }
+        return counts
+    }
+
+    private static func limit(_ rate: ByteRate?) -> Double {
+        rate.map { Double($0.bytesPerSecond) } ?? .infinity
+    }
+
+    /// Those that content is put into, each once.
+    private static func folders(_ settings: Settings) -> [String] {
+        var folders = [settings.storage.downloadFolder]
+        for category in settings.categories {
+            if let folder = category.folder, !folders.contains(folder) { folders.append(folder) }
+        }
+        return folders.filter { !$0.isEmpty }.prefix(Limits.measuredFoldersMax).map { $0 }
+    }
+}
+
+/// The free space of folders, as it was when it was asked for last. A disk that does not answer
+/// keeps nobody waiting.
+final class FolderSpace: Sendable {
+    typealias Ask = @Sendable (String) -> (free: Int64, total: Int64)?
+
+    private struct State {
+        var folders: [MetricsReading.Folder] = []
+        var isAsking = false
+    }
+
+    private let state = Mutex(State())
+    private let ask: Ask
+
+    init(_ ask: @escaping Ask) { self.ask = ask }
+
+    var latest: [MetricsReading.Folder] { state.withLock { $0.folders } }
+
+    /// Asks again, unless that is still going on.
+    func refresh(_ folders: [String]) {
+        let begins = state.withLock { state in
+            defer { state.isAsking = true }
+            return !state.isAsking
+        }
+        guard begins else { return }
+        let answer = NIOThreadPool.singleton.runIfActive(
+            eventLoop: MultiThreadedEventLoopGroup.singleton.next()
+        ) { [ask] in
+            folders.compactMap { folder in
+                ask(folder).map {
+                    MetricsReading.Folder(path: folder, free: $0.free, total: $0.total)
+                }
+            }
+        }
+        answer.whenComplete { [self] answer in
+            state.withLock { state in
+                state.isAsking = false
+                if case .success(let folders) = answer { state.folders = folders }
+            }
+        }
+    }
+}
+
+/// How late the event loops are that torrents are on.
+final class LagProbe: Sendable {
+    private let histogram = Histogram(bounds: Limits.latencySteps)
+
+    init(_ loops: any EventLoopGroup) {
+        for loop in loops.makeIterator() { arm(loop) }
+    }
+
+    /// Ends with the probe, or the loop.
+    private func arm(_ loop: any EventLoop) {
+        let due = NIODeadline.now() + .seconds(1)
+        loop.scheduleTask(deadline: due) { [weak self] in
+            guard let self else { return }
+            histogram.record(Interval(nanoseconds: (NIODeadline.now() - due).nanoseconds))
+            arm(loop)
+        }
+    }
+
+    var reading: Histogram.Reading { histogram.reading }
+}
