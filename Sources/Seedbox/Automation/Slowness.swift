@@ -35,6 +35,8 @@ public struct SlownessFacts: Sendable {
         self.trackers = trackers
     }
 
+    /// What is counted at this moment, and what was since the start.
+    fileprivate var now: SlownessCounters { counters }
     fileprivate var events: TorrentCounters { counters.counters }
 
     fileprivate var limit: ByteRate? {
@@ -60,7 +62,7 @@ public enum Slowness {
         if !facts.hasMetadata { found.append(noMetadata(facts)) }
         if facts.isComplete {
             found += seeding(facts)
-        } else if facts.hasMetadata, facts.counters.piecesMissing == 0 {
+        } else if facts.hasMetadata, facts.now.piecesMissing == 0 {
             found.append(
                 SlownessReason(
                     .nobodyWantsAnything, 0,
@@ -108,9 +110,9 @@ public enum Slowness {
 
     private static func noMetadata(_ facts: SlownessFacts) -> SlownessReason {
         SlownessReason(
-            .noMetadata, facts.counters.peersConnected,
-            "What it holds is not known yet: of \(facts.counters.peersConnected) connected peers none has "
-                + "told it all.")
+            .noMetadata, facts.now.peersConnected,
+            "What it holds is not known yet: of \(facts.now.peersConnected) connected peers none "
+                + "has told it all.")
     }
 
     // MARK: Fetching
@@ -121,8 +123,8 @@ public enum Slowness {
             found.append(reason)
         }
         found += peers(facts)
-        if facts.hasMetadata, facts.counters.peersConnected > 0 { found += supply(facts) }
-        if facts.counters.isDiskBehind {
+        if facts.hasMetadata, facts.now.peersConnected > 0 { found += supply(facts) }
+        if facts.now.isDiskBehind {
             found.append(
                 SlownessReason(
                     .diskIsSlow, facts.events.diskFailures,
@@ -136,33 +138,33 @@ public enum Slowness {
     /// What those who are connected could give.
     private static func supply(_ facts: SlownessFacts) -> [SlownessReason] {
         var found: [SlownessReason] = []
-        if facts.counters.piecesNobodyHas > 0 {
-            let isAll = facts.counters.piecesNobodyHas >= facts.counters.piecesMissing
+        if facts.now.piecesNobodyHas > 0 {
+            let isAll = facts.now.piecesNobodyHas >= facts.now.piecesMissing
             found.append(
                 SlownessReason(
-                    .nobodyHasThePieces, facts.counters.piecesNobodyHas,
+                    .nobodyHasThePieces, facts.now.piecesNobodyHas,
                     isAll
-                        ? "No connected peer has any of the \(facts.counters.piecesMissing) missing "
+                        ? "No connected peer has any of the \(facts.now.piecesMissing) missing "
                             + "pieces; only a new peer can help."
-                        : "No connected peer has \(facts.counters.piecesNobodyHas) of the "
-                            + "\(facts.counters.piecesMissing) missing pieces."))
+                        : "No connected peer has \(facts.now.piecesNobodyHas) of the "
+                            + "\(facts.now.piecesMissing) missing pieces."))
         }
-        let useful = facts.counters.peersOfInterest
-        if useful > 0, facts.counters.peersChokingUs * 2 >= useful {
-            let isAll = facts.counters.peersChokingUs >= useful
+        let useful = facts.now.peersOfInterest
+        if useful > 0, facts.now.peersChokingUs * 2 >= useful {
+            let isAll = facts.now.peersChokingUs >= useful
             found.append(
                 SlownessReason(
-                    .everybodyChokesUs, facts.counters.peersChokingUs,
+                    .everybodyChokesUs, facts.now.peersChokingUs,
                     isAll
                         ? "All \(useful) peers that have what is missing make us wait; it helps "
                             + "to give more, so allow a higher upload rate."
-                        : "\(facts.counters.peersChokingUs) of \(useful) peers that have what is missing "
-                            + "make us wait; it helps to give more."))
-        } else if useful == 0, facts.counters.piecesNobodyHas == 0 {
+                        : "\(facts.now.peersChokingUs) of \(useful) peers that have what is "
+                            + "missing make us wait; it helps to give more."))
+        } else if useful == 0, facts.now.piecesNobodyHas == 0 {
             found.append(
                 SlownessReason(
-                    .notInterested, facts.counters.peersConnected,
-                    "None of the \(facts.counters.peersConnected) connected peers has a piece that is "
+                    .notInterested, facts.now.peersConnected,
+                    "None of the \(facts.now.peersConnected) connected peers has a piece that is "
                         + "missing here."))
         }
         return found
@@ -176,20 +178,20 @@ public enum Slowness {
             found.append(reason)
         }
         found += peers(facts)
-        if facts.counters.peersConnected > 0, facts.counters.peersWanting == 0 {
+        if facts.now.peersConnected > 0, facts.now.peersWanting == 0 {
             found.append(
                 SlownessReason(
-                    .notInterested, facts.counters.peersConnected,
-                    "None of the \(facts.counters.peersConnected) connected peers wants anything: they "
+                    .notInterested, facts.now.peersConnected,
+                    "None of the \(facts.now.peersConnected) connected peers wants anything: they "
                         + "have it all."))
-        } else if facts.counters.peersWanting > 0,
-            facts.counters.peersWaiting * 2 >= facts.counters.peersWanting
+        } else if facts.now.peersWanting > 0,
+            facts.now.peersWaiting * 2 >= facts.now.peersWanting
         {
             found.append(
                 SlownessReason(
-                    .noSlots, facts.counters.peersWaiting,
-                    "\(facts.counters.peersWaiting) of \(facts.counters.peersWanting) peers that want something "
-                        + "wait for a turn; a higher upload limit serves more at once."))
+                    .noSlots, facts.now.peersWaiting,
+                    "\(facts.now.peersWaiting) of \(facts.now.peersWanting) peers that want "
+                        + "something wait for a turn; a higher upload limit serves more at once."))
         }
         found += trackers(facts)
         return found
@@ -209,7 +211,7 @@ public enum Slowness {
 
     private static func peers(_ facts: SlownessFacts) -> [SlownessReason] {
         var found: [SlownessReason] = []
-        if facts.counters.peersKnown == 0, facts.counters.peersConnected == 0 {
+        if facts.now.peersKnown == 0, facts.now.peersConnected == 0 {
             found.append(
                 SlownessReason(
                     .noPeersKnown, 0,
@@ -217,8 +219,8 @@ public enum Slowness {
         }
         let (dials, failures) = (facts.events.dials, facts.events.dialFailures)
         let areMostRefused = dials > 0 && Double(failures) >= Double(dials) * 0.8
-        if facts.counters.peersKnown > 0, areMostRefused,
-            facts.counters.peersConnected < Limits.fewPeers
+        if facts.now.peersKnown > 0, areMostRefused,
+            facts.now.peersConnected < Limits.fewPeers
         {
             found.append(
                 SlownessReason(
@@ -228,7 +230,7 @@ public enum Slowness {
         }
         let isKnownLongEnough = facts.secondsListening >= Limits.reachabilityTime
         if let incoming = facts.incomingConnections, incoming == 0, isKnownLongEnough,
-            facts.counters.peersConnected < Limits.fewPeers
+            facts.now.peersConnected < Limits.fewPeers
         {
             found.append(
                 SlownessReason(
