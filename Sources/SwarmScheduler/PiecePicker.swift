@@ -122,6 +122,9 @@ struct PiecePicker: Sendable {
         partials.filter { $0.stage == .downloading && !wanted.contains($0.piece) }.map(\.piece)
     }
 
+    /// All pieces that were begun, in whatever stage they are.
+    var begun: [PieceIndex] { partials.map(\.piece) }
+
     private mutating func listAll() {
         for position in 0..<pieceCount { list(PieceIndex(position)) }
     }

@@ -36,6 +36,11 @@ public enum TorrentInput: Sendable {
     /// Pieces that were had are not: their bytes are gone or changed.
     case piecesLost([PieceIndex])
 
+    /// The content is let go of, to be checked anew or moved, or because its disk has gone.
+    /// Connections stay; nothing is asked for or served until `resume`.
+    case suspend
+    /// The content is there again, with these pieces.
+    case resume(have: Bitfield, wanted: Bitfield)
     case select(Bitfield)
     /// Which pieces go before the others, and which after them.
     case prioritize(high: Bitfield, low: Bitfield)

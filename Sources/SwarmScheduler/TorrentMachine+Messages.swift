@@ -151,7 +151,7 @@ extension TorrentMachine {
     ) {
         guard peers[slot]?.isInterestedInUs != isInterested else { return }
         peers[slot]?.isInterestedInUs = isInterested
-        guard isInterested, let candidate = candidate(slot, now: now) else { return }
+        guard isInterested, !isSuspended, let candidate = candidate(slot, now: now) else { return }
         choker.becameInterested(candidate, now: now, into: &chokeChanges)
         applyChokeChanges(now: now, into: &actions)
     }

@@ -101,7 +101,7 @@ extension TorrentMachine {
 
 extension TorrentMachine {
     mutating func rechoke(now: Instant, into actions: inout ActionBuffer<TorrentAction>) {
-        guard now >= choker.nextDeadline() else { return }
+        guard !isSuspended, now >= choker.nextDeadline() else { return }
         var candidates: [ChokeCandidate] = []
         candidates.reserveCapacity(peers.count)
         for slot in peers.active {

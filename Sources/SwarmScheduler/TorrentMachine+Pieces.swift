@@ -32,6 +32,7 @@ extension TorrentMachine {
             counters.diskFailures += 1
             _ = abandon(piece)
             actions.append(.discard(piece))
+            guard !isSuspended else { return }
             consecutiveDiskFailures += 1
             if !isDiskFaulted, consecutiveDiskFailures >= Limits.pieceErrorsMax {
                 fail(.disk, into: &actions)
@@ -83,7 +84,7 @@ extension TorrentMachine {
     }
 
     /// Whether we want anything of peers (BEP 21).
-    private func tellUploadOnly(into actions: inout ActionBuffer<TorrentAction>) {
+    func tellUploadOnly(into actions: inout ActionBuffer<TorrentAction>) {
         for slot in peers.active {
             guard let key = peers[slot]?.key, peers[slot]?.connection.supportsExtensions == true
             else {
@@ -104,7 +105,7 @@ extension TorrentMachine {
     mutating func select(
         _ wanted: Bitfield, now: Instant, into actions: inout ActionBuffer<TorrentAction>
     ) {
-        guard wanted.count == layout.pieceCount else { return }
+        guard wanted.count == layout.pieceCount, !isSuspended else { return }
         picker.select(wanted)
         recountWanted()
         for piece in picker.unwantedPartials {
@@ -116,13 +117,18 @@ extension TorrentMachine {
             wasFinished = isFinished
             tellUploadOnly(into: &actions)
         }
+        reviewAllInterest(into: &actions)
+        fillAllPeers(now: now, into: &actions)
+    }
+
+    /// Counts anew what each peer has that we need.
+    mutating func reviewAllInterest(into actions: inout ActionBuffer<TorrentAction>) {
         for slot in peers.active {
             guard let pieces = peers[slot]?.pieces else { continue }
             let interesting = interestingCount(of: pieces)
             peers[slot]?.interestingCount = interesting
             updateInterest(slot, into: &actions)
         }
-        fillAllPeers(now: now, into: &actions)
     }
 }
 

@@ -33,7 +33,7 @@ extension TorrentMachine {
     mutating func fill(
         _ slot: Int, now: Instant, into actions: inout ActionBuffer<TorrentAction>
     ) {
-        guard !isDiskCongested, !isDiskFaulted, let key = peers[slot]?.key,
+        guard !isDiskCongested, !isDiskFaulted, !isSuspended, let key = peers[slot]?.key,
             peers[slot]?.mayBeAsked(now: now) == true,
             let room = peers[slot]?.pipeline.room, room > 0
         else { return }

@@ -63,6 +63,8 @@ public struct TorrentMachine: SwarmMember, Sendable {
     var isDiskCongested = false
     /// Nothing can be written, so nothing is asked for.
     public internal(set) var isDiskFaulted = false
+    /// The content cannot be reached.
+    public internal(set) var isSuspended = false
     var diskRetryAt: Instant?
     var consecutiveDiskFailures = 0
     public internal(set) var hasFailed = false
@@ -190,6 +192,10 @@ public struct TorrentMachine: SwarmMember, Sendable {
         _ input: TorrentInput, now: Instant, into actions: inout ActionBuffer<TorrentAction>
     ) {
         switch input {
+        case .suspend:
+            suspend(now: now, into: &actions)
+        case .resume(let have, let wanted):
+            resume(having: have, wanted, now: now, into: &actions)
         case .select(let wanted):
             select(wanted, now: now, into: &actions)
         case .prioritize(let high, let low):
@@ -240,7 +246,7 @@ public struct TorrentMachine: SwarmMember, Sendable {
             let interval =
                 metadataServer.isOwing ? Limits.metadataTickInterval : Limits.tickInterval
             consider(lastTick + interval, .tick)
-            consider(choker.nextDeadline(), .choke)
+            if !isSuspended { consider(choker.nextDeadline(), .choke) }
         }
         consider(limiterDeadline, .limiter)
         consider(peerList.nextDeadline(), .dial)
