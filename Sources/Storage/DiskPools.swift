@@ -31,6 +31,20 @@ public final class DiskPools: Sendable {
         for pool in all { pool.stop() }
     }
 
+    /// Bytes that may still be written on the file system of `folder`, or of its nearest parent
+    /// that exists; nil if nobody knows. Asks the file system.
+    public static func freeBytes(of folder: String) -> Int64? {
+        var path = Substring(folder)
+        var status = statvfs()
+        while statvfs(path.isEmpty ? "/" : String(path), &status) != 0 {
+            guard let slash = path.lastIndex(of: "/"), path != "/" else { return nil }
+            path = slash == path.startIndex ? "/" : path[..<slash]
+        }
+        let (bytes, overflow) = Int64(clamping: status.f_bavail)
+            .multipliedReportingOverflow(by: Int64(clamping: status.f_frsize))
+        return overflow ? .max : bytes
+    }
+
     /// The device that holds `folder`, or its nearest parent that exists; 0 if none does.
     static func device(of folder: String) -> UInt64 {
         var path = Substring(folder)

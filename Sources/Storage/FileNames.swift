@@ -51,6 +51,12 @@ struct FileNames: Sendable {
         return ["." + kept + rest]
     }
 
+    /// `.NAME.<tag>.moving`: a copy that is not whole yet.
+    static func temporary(_ name: String, tag: String) -> String {
+        let rest = ".\(tag).moving"
+        return "." + shortened(name, toBytes: Limits.nameBytesMax - 1 - rest.utf8.count) + rest
+    }
+
     private func partial(_ file: Int, infix: String) -> [String] {
         let path = finals[file]
         guard let last = path.last else { return path }

@@ -98,19 +98,31 @@ struct SaveFolder: Sendable {
         guard let newName = new.last, Self.isSafe(newName) else {
             throw StorageError(.unsafePath, path: name(of: new))
         }
-        var result = rename_without_replacing(
-            folder.rawValue, oldName, folder.rawValue, newName)
-        if result != 0, errno == EINVAL || errno == ENOSYS {
-            // The file system cannot promise it, so look first.
-            guard try status(of: new) == nil else {
-                throw StorageError(errno: EEXIST, path: name(of: new))
-            }
-            result = renameat(folder.rawValue, oldName, folder.rawValue, newName)
-        }
-        guard result == 0 else {
-            throw StorageError(errno: errno, path: name(of: errno == EEXIST ? new : old))
+        do throws(StorageError) {
+            try Self.rename(
+                folder, oldName, to: folder, newName, path: name(of: new))
+        } catch {
+            throw error.errno == EEXIST
+                ? error : StorageError(errno: error.errno, path: name(of: old))
         }
         try Self.sync(folder, path: name(of: new.dropLast()))
+    }
+
+    /// Renames from one open folder to another, where nothing of that name may be.
+    static func rename(
+        _ from: Descriptor, _ old: String, to folder: Descriptor, _ new: String,
+        path: String
+    ) throws(StorageError) {
+        var result = rename_without_replacing(from.rawValue, old, folder.rawValue, new)
+        if result != 0, errno == EINVAL || errno == ENOSYS {
+            // The file system cannot promise it, so look first.
+            var status = stat()
+            guard fstatat(folder.rawValue, new, &status, AT_SYMLINK_NOFOLLOW) != 0 else {
+                throw StorageError(errno: EEXIST, path: path)
+            }
+            result = renameat(from.rawValue, old, folder.rawValue, new)
+        }
+        guard result == 0 else { throw StorageError(errno: errno, path: path) }
     }
 
     func remove(_ elements: [String]) throws(StorageError) {
@@ -151,7 +163,7 @@ struct SaveFolder: Sendable {
         try Self.sync(folder, path: name(of: elements))
     }
 
-    private static func sync(_ folder: Descriptor, path: String) throws(StorageError) {
+    static func sync(_ folder: Descriptor, path: String) throws(StorageError) {
         // Some file systems have nothing to sync in a folder and say so.
         guard retrying({ fsync(folder.rawValue) }) == 0 || errno == EINVAL || errno == EROFS else {
             throw StorageError(errno: errno, path: path)
@@ -161,7 +173,7 @@ struct SaveFolder: Sendable {
     // MARK: - The walk
 
     /// The open folder that holds the path's last element, and that element.
-    fileprivate func parent(
+    func parent(
         of elements: [String], creating: Bool
     ) throws(StorageError) -> (Descriptor, String) {
         guard let last = elements.last, Self.isSafe(last) else {

@@ -119,7 +119,7 @@ extension SessionStore {
             arguments: [id.rawValue, bigEndian(tail.map(\.rawValue)), ended])
     }
 
-    private static func write(
+    static func write(
         _ files: [UInt32: KnownFile], of id: TorrentRecord.ID, _ db: Database
     ) throws {
         guard !files.isEmpty else { return }

@@ -12,6 +12,18 @@ enum SessionSchema {
             try db.execute(sql: "ALTER TABLE torrents ADD COLUMN link TEXT")
         }
         migrator.registerMigration("3") { db in try db.execute(sql: version3) }
+        migrator.registerMigration("moves") { db in
+            // The content of these is on its way from one folder to another.
+            try db.execute(
+                sql: """
+                    CREATE TABLE moves (
+                        torrent INTEGER PRIMARY KEY REFERENCES torrents (id) ON DELETE CASCADE,
+                        source TEXT NOT NULL,
+                        target TEXT NOT NULL,
+                        entries BLOB NOT NULL
+                    )
+                    """)
+        }
         return migrator
     }
 

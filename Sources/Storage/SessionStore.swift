@@ -31,6 +31,21 @@ public struct TorrentRecord: Sendable, Hashable {
     public var downloaded: Int64
 }
 
+/// What was counted of a torrent over all runs.
+public struct TorrentTotals: Hashable, Sendable {
+    /// Bytes of payload.
+    public var uploaded: Int64
+    public var downloaded: Int64
+    /// Seconds since 1970.
+    public var completed: Int64?
+
+    public init(uploaded: Int64 = 0, downloaded: Int64 = 0, completed: Int64? = nil) {
+        self.uploaded = uploaded
+        self.downloaded = downloaded
+        self.completed = completed
+    }
+}
+
 /// The torrents of a session and how far each of them is: one SQLite database.
 ///
 /// Processes may share it: transactions are short, and wait for each other. Calls wait for the
@@ -164,6 +179,23 @@ public final class SessionStore: Sendable {
             try db.execute(
                 sql: "UPDATE torrents SET completed = ? WHERE id = ?",
                 arguments: [completed, id.rawValue])
+        }
+    }
+
+    /// What was counted of the torrent over all runs; nil if there is no such torrent.
+    public func totals(
+        of id: TorrentRecord.ID
+    ) throws(SessionStoreError) -> TorrentTotals? {
+        try reading { db in
+            try Row.fetchOne(
+                db, sql: "SELECT uploaded, downloaded, completed FROM torrents WHERE id = ?",
+                arguments: [id.rawValue]
+            ).map { row in
+                TorrentTotals(
+                    uploaded: try row.decode(forColumn: "uploaded"),
+                    downloaded: try row.decode(forColumn: "downloaded"),
+                    completed: try row.decode(forColumn: "completed"))
+            }
         }
     }
 

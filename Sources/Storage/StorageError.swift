@@ -31,6 +31,8 @@ public struct StorageError: Error, Hashable, Sendable, CustomStringConvertible {
         case tooManyOpenFiles
         /// The range lies outside the torrent.
         case outOfRange
+        /// It was called off.
+        case cancelled
         /// Anything else; see `errno`.
         case other
     }
@@ -77,6 +79,7 @@ public struct StorageError: Error, Hashable, Sendable, CustomStringConvertible {
         case .fileTooLarge: "the file would be longer than is allowed here"
         case .tooManyOpenFiles: "too many open files"
         case .outOfRange: "outside the torrent"
+        case .cancelled: "called off"
         case .other: "cannot be used"
         }
     }

@@ -166,6 +166,20 @@ public final class TorrentStorage: Sendable {
         if !sent { completion(stopped) }
     }
 
+    /// Whether the save folder is not there any more, or another one is in its place. Waits for the
+    /// disk.
+    public var missingVolume: StorageError? {
+        do throws(StorageError) {
+            let now = try SaveFolder(path: files.folder, creating: false)
+            guard now.device != files.root.device || now.inode != files.root.inode else {
+                return nil
+            }
+            return StorageError(.missingVolume, path: files.folder)
+        } catch {
+            return error.kind == .missingVolume ? error : nil
+        }
+    }
+
     /// After a fault: tries whether the save folder can be written again. `completion` comes on a
     /// lane's thread, with the error if not.
     public func probe(completion: @escaping @Sendable (StorageError?) -> Void) {
