@@ -11,6 +11,15 @@ enum Limits {
     static let uploadBuffersKept = 16
     /// Seconds that leaving may take in all.
     static let shutdownSeconds = 5.0
+    /// Accepted connections that wait for a torrent to be opened: it takes that many at once when
+    /// it is.
+    static let waitingPeersMax = 64
+    /// How often it is looked whether a disk that was not there is there again.
+    static let storageProbeInterval = Interval.seconds(10)
+    /// How often it is looked how much is free of the disks that are written to.
+    static let freeSpaceInterval = Interval.seconds(2)
+    /// How often totals are written to the session store: a crash loses so much of them.
+    static let totalsInterval = Interval.seconds(30)
     /// Connections that have not named a torrent yet. They do so at once, or are closed when the
     /// time for a handshake is over.
     static let strangersMax = 500

@@ -1,5 +1,6 @@
 import Foundation
 import Hashing
+import Logging
 import Metainfo
 import Storage
 import Units
@@ -78,17 +79,68 @@ extension Services {
         }
     }
 
+    /// What earlier runs counted.
+    func totals(of record: TorrentRecord.ID?) throws(EngineError) -> TorrentTotals {
+        guard let record else { return TorrentTotals() }
+        return try withStore(otherwise: TorrentTotals()) { store throws(SessionStoreError) in
+            try store.totals(of: record) ?? TorrentTotals()
+        }
+    }
+
+    /// Where the content was on its way to when the last run ended.
+    func pendingMove(of record: TorrentRecord.ID?) throws(EngineError) -> String? {
+        guard let record else { return nil }
+        return try withStore(otherwise: nil) { store throws(SessionStoreError) in
+            try store.moveTarget(of: record)
+        }
+    }
+
+    /// Notes where the content is from now on.
+    func recordFolder(
+        _ folder: String, of record: TorrentRecord.ID?
+    ) async throws(EngineError) {
+        guard let record else { return }
+        try await storing { store throws(SessionStoreError) in
+            try store.set(folder: folder, of: record)
+        }
+    }
+
+    /// Writes down what was counted. It is not worth a failure: the next time it is more.
+    func save(totals: [TorrentRecord.ID: TorrentTotals]) {
+        guard let store, !totals.isEmpty else { return }
+        do throws(SessionStoreError) {
+            try store.set(totals: totals.mapValues { ($0.uploaded, $0.downloaded) })
+        } catch {
+            configuration.logger.warning("totals not saved", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Notes that all that was wanted has come.
+    func saveCompleted(_ record: TorrentRecord.ID?, at time: Int64) {
+        guard let store, let record else { return }
+        do throws(SessionStoreError) {
+            try store.set(completed: time, of: record)
+        } catch {
+            configuration.logger.warning("completion not saved", metadata: ["error": "\(error)"])
+        }
+    }
+
     /// Notes which files are wanted.
     func recordSelection(
         _ wanted: Set<FileIndex>?, of record: TorrentRecord.ID?
     ) async throws(EngineError) {
-        guard let record, store != nil else { return }
+        guard let record else { return }
+        try await storing { store throws(SessionStoreError) in
+            try store.set(wantedFiles: wanted.map(Array.init), of: record)
+        }
+    }
+
+    private func storing(
+        _ body: @escaping @Sendable (SessionStore) throws(SessionStoreError) -> Void
+    ) async throws(EngineError) {
+        guard store != nil else { return }
         let result = await onStartup { () -> Result<Void, EngineError> in
-            Result { () throws(EngineError) in
-                try self.withStore(otherwise: ()) { store throws(SessionStoreError) in
-                    try store.set(wantedFiles: wanted.map(Array.init), of: record)
-                }
-            }
+            Result { () throws(EngineError) in try self.withStore(otherwise: (), body) }
         }
         try (result ?? .failure(.stopped)).get()
     }
@@ -112,5 +164,5 @@ extension Services {
         }
     }
 
-    private static var now: Int64 { Int64(Date().timeIntervalSince1970) }
+    static var now: Int64 { Int64(Date().timeIntervalSince1970) }
 }

@@ -16,6 +16,8 @@ public actor Session {
     nonisolated let services: Services
     private let loops: MultiThreadedEventLoopGroup
     var isStopped = false
+    /// Writes totals, and watches the disks.
+    var housekeeping: Task<Void, Never>?
     /// Divides the session's limits among its torrents.
     var dividing: Task<Void, Never>?
 
@@ -44,6 +46,7 @@ public actor Session {
         }
         await torrent.start()
         divideLimits()
+        keepHouse()
         return torrent
     }
 
@@ -57,6 +60,7 @@ public actor Session {
         guard !isStopped else { return }
         isStopped = true
         dividing?.cancel()
+        housekeeping?.cancel()
         await services.network.close()
         await withTaskGroup(of: Void.self) { group in
             for torrent in services.directory.all { group.addTask { await torrent.stop() } }

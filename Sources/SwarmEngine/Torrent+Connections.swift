@@ -25,8 +25,8 @@ extension Torrent: PeerConduitOwner {
     /// A peer has named this torrent, or answered when we did.
     func arrived(_ conduit: PeerConduit, _ handshake: Handshake) {
         let infoHash = fullInfoHash
-        guard infoHash.wireForms.contains(handshake.infoHash), machine != nil || seeker != nil
-        else { return conduit.close() }
+        guard infoHash.wireForms.contains(handshake.infoHash) else { return conduit.close() }
+        guard machine != nil || seeker != nil else { return letWait(conduit, handshake) }
         arrivals[conduit.id] = conduit
         let reply = ourHandshake(naming: answer(to: handshake))
         conduit.accept(
@@ -42,6 +42,30 @@ extension Torrent: PeerConduitOwner {
         tellPort(to: conduit, handshake)
         conduit.flush()
         conduit.resume()
+    }
+
+    /// Who comes while it is still being found out what is there waits, if not too many do.
+    private func letWait(_ conduit: PeerConduit, _ handshake: Handshake) {
+        guard isOpening, !isStopping, conduit.isIncoming, waiting.count < Limits.waitingPeersMax
+        else { return conduit.close() }
+        waiting[conduit.id] = (conduit, handshake)
+        conduit.hold(for: self)
+    }
+
+    /// Takes in those that waited.
+    func admitWaiting() {
+        let arrived = waiting.sorted { $0.key < $1.key }.map(\.value)
+        waiting = [:]
+        for (conduit, handshake) in arrived {
+            conduit.setReading(true)
+            self.arrived(conduit, handshake)
+        }
+    }
+
+    func sendWaitingAway() {
+        let arrived = waiting.values
+        waiting = [:]
+        for (conduit, _) in arrived { conduit.close() }
     }
 
     /// A peer that knows a hybrid torrent by its v1 hash and speaks v2 is answered with the v2
@@ -76,6 +100,7 @@ extension Torrent: PeerConduitOwner {
 
     private func closed(_ conduit: PeerConduit, _ reason: ConduitClosure) {
         arrivals[conduit.id] = nil
+        guard waiting.removeValue(forKey: conduit.id) == nil else { return }
         guard let key = conduit.key else {
             if !conduit.isIncoming { run(.dialFailed(conduit.remote, CloseReason(reason))) }
             return
@@ -109,6 +134,7 @@ extension Torrent: PeerConduitOwner {
         while conduits.count <= slot { conduits.append(nil) }
         conduits[slot] = conduit
         connected.add(1, ordering: .relaxed)
+        hadConnections.store(true, ordering: .relaxed)
         if isReadingPaused { conduit.setReading(false) }
     }
 

@@ -5,6 +5,7 @@ import NIOCore
 import PeerWire
 import Storage
 import SwarmScheduler
+import Synchronization
 import Transport
 import Units
 
@@ -31,17 +32,22 @@ extension Torrent {
     }
 
     /// On a thread of the disk.
-    nonisolated func open(_ metainfo: Metainfo) {
+    nonisolated func open(
+        _ metainfo: Metainfo, _ content: TorrentOpening.Options.Content = .asRecorded
+    ) {
         do throws(EngineError) {
             let selection = try request.selection(of: metainfo)
             let record = try services.record(metainfo, request, selection: selection)
             amend { $0.record = record }
+            let totals = try services.totals(of: record)
+            onLoop { $0.took(totals) }
+            guard try !finishesMove(metainfo, content) else { return }
             guard !request.wantsMetadataOnly else { return onLoop { $0.endWithMetadata() } }
             var options = TorrentOpening.Options(folder: request.directory)
             options.record = record
             options.wanted = selection
             options.createsFolder = request.mode == .fetch
-            options.content = request.contentIsFresh ? .hashedJustNow : .asRecorded
+            options.content = request.contentIsFresh ? .hashedJustNow : content
             let opening = TorrentOpening.open(
                 metainfo, options, resources: services.resources(for: request.directory),
                 progress: { progress in self.onLoop { $0.checking(progress, of: metainfo) } },
@@ -53,10 +59,56 @@ extension Torrent {
         }
     }
 
+    /// A move that a crash interrupted is finished first. It may take long, so it is for another
+    /// thread, which then goes on here.
+    private nonisolated func finishesMove(
+        _ metainfo: Metainfo, _ content: TorrentOpening.Options.Content
+    ) throws(EngineError) -> Bool {
+        guard let target = try services.pendingMove(of: request.record) else { return false }
+        let files = services.content(of: metainfo, request)
+        let total = metainfo.layout.contentLength
+        onLoop { $0.state = .moving(done: 0, total: total) }
+        let pool = services.resources(for: target).pool
+        let isTaken = pool.run(.check(key: 0)) {
+            do throws(StorageError) {
+                let stops = self.stopsMoving
+                let folder = try files.finishMove { progress in
+                    self.showMove(progress)
+                    return !stops.isStopping
+                }
+                if let folder {
+                    self.amend { $0.directory = folder }
+                    self.tell(.moved(folder))
+                }
+                let isTaken = self.services.startup.run(.sync) { self.open(metainfo, content) }
+                if !isTaken { self.onLoop { $0.failedToOpen(.stopped) } }
+            } catch {
+                self.onLoop { $0.failedToOpen(error) }
+            }
+        }
+        if !isTaken { throw .stopped }
+        return true
+    }
+
+    /// What earlier runs counted. It is read once.
+    private func took(_ totals: TorrentTotals) {
+        guard !tookTotals else { return }
+        tookTotals = true
+        (earlierTotals, savedTotals) = (totals, totals)
+    }
+
     private func keep(_ opening: TorrentOpening) {
         guard isOpening else { return }
         self.opening = opening
         if isStopping { opening.cancel() }
+    }
+
+    func failedToOpen(_ error: StorageError) {
+        if error.kind == .missingVolume, request.waitsForStorage {
+            waitForStorage(EngineError(error))
+        } else {
+            failedToOpen(EngineError(error))
+        }
     }
 
     func failedToOpen(_ error: EngineError) {
@@ -68,6 +120,7 @@ extension Torrent {
 
     private func checking(_ progress: ContentChecker.Progress, of metainfo: Metainfo) {
         guard isOpening else { return }
+        if case .moving = state { return }
         let unit = Int64(metainfo.layout.pieceLength)
         let total = min(Int64(progress.totalPieces) * unit, metainfo.layout.totalLength)
         rehashedBytes = min(Int64(progress.checkedPieces) * unit, total)
@@ -79,7 +132,7 @@ extension Torrent {
         switch result {
         case .failure(.cancelled): failedToOpen(.stopped)
         case .failure(.inconsistent): failedToOpen(.inconsistentHashes(name: name))
-        case .failure(.storage(let error)): failedToOpen(EngineError(error))
+        case .failure(.storage(let error)): failedToOpen(error)
         case .failure(.store(let error)):
             let path = services.configuration.stateDirectory ?? ""
             failedToOpen(EngineError(error, store: path))
@@ -93,11 +146,14 @@ extension Torrent {
 
     private func begin(_ metainfo: Metainfo, with storage: TorrentStorage) {
         let (had, wanted) = (storage.had, storage.files.wantedPieces)
+        let waitedFor = state
         let missing = wanted.setCount(without: had)
         guard request.mode == .fetch || missing == 0 else {
             fail(.incomplete(name: name, missingPieces: missing, pieces: wanted.setCount))
             return closeStorage()
         }
+        if case .waitingForStorage = waitedFor { tell(.storageFound) }
+        guard machine == nil else { return goOn(having: had, wanted) }
         let wasSeeking = seeker != nil
         let machine = TorrentMachine(
             metainfo: metainfo, have: had, wanted: wanted, configuration: machineConfiguration,
@@ -114,6 +170,19 @@ extension Torrent {
             seekPeers()
         }
         if startedComplete { tell(.completed) }
+        admitWaiting()
+    }
+
+    /// The machine has waited for the content, and has its connections still.
+    private func goOn(having had: Bitfield, _ wanted: Bitfield) {
+        run(.resume(have: had, wanted: wanted))
+        let isFinished = machine?.isFinished ?? false
+        state = isFinished ? .seeding : .downloading
+        startedComplete = isFinished
+        tell(
+            .resumed(bytesDone: machine?.wantedBytes.had ?? 0, rehashedBytes: rehashedBytes))
+        admitWaiting()
+        tellDHT()
     }
 
     var machineConfiguration: TorrentMachine.Configuration {
@@ -131,6 +200,9 @@ extension Torrent {
 
     /// Lets go of the content once everything verified is recorded.
     func closeStorage() {
+        if let record, let totals = takeTotals() {
+            _ = services.startup.run(.sync) { self.services.save(totals: [record: totals]) }
+        }
         guard let storage else { return finishStopping() }
         self.storage = nil
         storage.close { _ in self.onLoop { $0.finishStopping() } }
@@ -184,10 +256,24 @@ extension Torrent {
     }
 
     func probeDisk() {
-        storage?.probe { error in
+        guard let storage else { return }
+        let isTaken = storage.resources.pool.run(.sync) {
+            guard self.services.hasRoom(in: storage.files.folder) else {
+                return self.onLoop { $0.run(.diskProbed(works: false)) }
+            }
+            self.probe(storage)
+        }
+        if !isTaken { run(.diskProbed(works: false)) }
+    }
+
+    private nonisolated func probe(_ storage: TorrentStorage) {
+        storage.probe { error in
             self.onLoop { torrent in
+                if let error, error.kind == .missingVolume, torrent.request.waitsForStorage {
+                    return torrent.waitForStorage(EngineError(error))
+                }
                 if error == nil {
-                    torrent.state = .downloading
+                    torrent.state = torrent.machine?.isFinished == true ? .seeding : .downloading
                     torrent.tell(.diskRelieved)
                 }
                 torrent.run(.diskProbed(works: error == nil))
@@ -197,21 +283,38 @@ extension Torrent {
 
     func completed(_ piece: PieceIndex) { tell(.pieceCompleted(piece)) }
 
+    /// Nothing is asked for until the disk takes something again; what is there is served.
+    func pauseWriting(_ fault: EngineError) {
+        lastDiskError = fault
+        state = .diskFull
+        log.error("cannot write", metadata: ["error": "\(fault)"])
+        tell(.diskFull(fault))
+        run(.diskFaulted)
+    }
+
+    /// All that was wanted has come, in this run.
+    private func noteCompleted() {
+        guard earlierTotals.completed == nil else { return }
+        let (now, record) = (Services.now, record)
+        earlierTotals.completed = now
+        savedTotals.completed = now
+        _ = services.startup.run(.sync) { self.services.saveCompleted(record, at: now) }
+    }
+
     /// What the disk has to say by itself.
     private func happened(_ event: TorrentStorage.Event) {
         switch event {
         case .relieved:
             if isReadingPaused { pauseReading(false) }
         case .fault(let error):
-            let fault = EngineError(error)
-            lastDiskError = fault
-            state = .diskFull
-            log.error("cannot write", metadata: ["error": "\(fault)"])
-            tell(.diskFull(fault))
-            run(.diskFaulted)
+            if error.kind == .missingVolume, request.waitsForStorage {
+                return waitForStorage(EngineError(error))
+            }
+            pauseWriting(EngineError(error))
         case .completed:
             // Of what was whole from the start the disk may say so before it is open.
             guard machine != nil, !startedComplete else { return }
+            noteCompleted()
             tell(.completed)
         case .piecesLost(let pieces):
             run(.piecesLost(pieces))
@@ -220,119 +323,6 @@ extension Torrent {
         case .fileCompleted:
             break
         }
-    }
-}
-
-// MARK: - Serving
-
-/// Where blocks are read into on a thread of the disk, and sent from on the loop. It is kept for
-/// the next batch: each new one of this size costs the kernel a page fault for every 4 KiB.
-// SAFETY: it has one owner at a time: the pool, then the disk's job, then the write under way.
-final class UploadBuffer: @unchecked Sendable {
-    fileprivate var bytes = ByteBuffer()
-
-    /// Fills it with the blocks as they go over the wire; gives those that could not be read.
-    fileprivate func fill(
-        with requests: [BlockRequest], byteCount: Int, from storage: TorrentStorage
-    ) -> [BlockRequest] {
-        bytes.clear()
-        bytes.reserveCapacity(byteCount + requests.count * PeerMessage.pieceHeaderByteCount)
-        return requests.filter { !append($0, from: storage) }
-    }
-
-    private func append(_ request: BlockRequest, from storage: TorrentStorage) -> Bool {
-        let start = bytes.writerIndex
-        let length = Int(request.length)
-        PeerMessage.encodePieceHeader(
-            piece: request.piece, begin: request.begin, length: request.length, into: &bytes)
-        do {
-            try bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: length) { space in
-                try storage.read(
-                    request.piece, begin: request.begin,
-                    into: UnsafeMutableRawBufferPointer(rebasing: space[..<length]))
-                return length
-            }
-            return true
-        } catch {
-            bytes.moveWriterIndex(to: start)
-            return false
-        }
-    }
-}
-
-extension Torrent {
-    func submitUploads() {
-        guard !uploads.batches.isEmpty, let storage else { return }
-        for batch in uploads.take() {
-            let buffer = uploadBuffers.popLast() ?? UploadBuffer()
-            let isQueued = storage.resources.pool.run(.read(key: Int(batch.key.slot))) {
-                let failed = buffer.fill(
-                    with: batch.requests, byteCount: batch.bytes, from: storage)
-                self.onLoop { $0.sendBlocks(batch, buffer, failed: failed) }
-            }
-            if !isQueued { onLoop { $0.sendBlocks(batch, buffer, failed: batch.requests) } }
-        }
-    }
-
-    private func sendBlocks(
-        _ batch: UploadBatches.Batch, _ buffer: UploadBuffer, failed: [BlockRequest]
-    ) {
-        for request in failed { run(.serveFailed(batch.key, request)) }
-        let bytes = batch.bytes - failed.reduce(0) { $0 + Int($1.length) }
-        guard bytes > 0, let conduit = conduit(batch.key) else { return recycle(buffer) }
-        let sent = loop.makePromise(of: Void.self)
-        sent.futureResult.assumeIsolated().whenComplete { result in
-            let wasSent = if case .success = result { true } else { false }
-            self.assumeIsolated { torrent in
-                torrent.recycle(buffer)
-                if wasSent { torrent.run(.served(batch.key, bytes: bytes)) }
-            }
-        }
-        conduit.sendBlocks(buffer.bytes, promise: sent)
-    }
-
-    private func recycle(_ buffer: UploadBuffer) {
-        guard uploadBuffers.count < Limits.uploadBuffersKept else { return }
-        uploadBuffers.append(buffer)
-    }
-
-    /// Answers a request for hashes, from the torrent itself or from the content (BEP 52).
-    func serveHashes(_ request: HashRequest, to key: PeerKey) {
-        guard let storage, let answer = HashAnswer(request, storage.metainfo),
-            answer.piecesRead.allSatisfy({ storage.had.contains(PieceIndex($0)) })
-        else { return send(.hashReject(request), to: key) }
-        let isQueued = storage.resources.pool.run(.read(key: Int(key.slot))) {
-            let hashes = try? answer.hashes { leaf throws(StorageError) in
-                try storage.leafHash(leaf, of: answer.file)
-            }
-            self.onLoop { torrent in
-                torrent.send(hashes.map { .hashes(request, $0) } ?? .hashReject(request), to: key)
-                torrent.flushConduits()
-            }
-        }
-        if !isQueued { send(.hashReject(request), to: key) }
-    }
-}
-
-extension TorrentStorage {
-    /// The SHA-256 of a block of a file, by its number in the file.
-    func leafHash(_ leaf: Int, of file: FileIndex) throws(StorageError) -> SHA256Digest {
-        let layout = metainfo.layout
-        let blocksPerPiece = Int(layout.pieceLength / blockLength)
-        let piece = PieceIndex(layout.pieces(of: file).lowerBound + leaf / blocksPerPiece)
-        let begin = UInt32(leaf % blocksPerPiece) * blockLength
-        let inFile = layout.files[file.position].length - Int64(leaf) * Int64(blockLength)
-        let length = Int(min(Int64(blockLength), inFile))
-        var result = Result<SHA256Digest, StorageError>.success(.zero)
-        withUnsafeTemporaryAllocation(byteCount: length, alignment: 16) { bytes in
-            do throws(StorageError) {
-                try self.read(piece, begin: begin, into: bytes)
-                result = .success(SHA256Digest.hash(UnsafeRawBufferPointer(bytes)))
-            } catch {
-                result = .failure(error)
-            }
-        }
-        return try result.get()
     }
 }
 

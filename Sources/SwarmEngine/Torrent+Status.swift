@@ -1,6 +1,7 @@
 import Discovery
 import Foundation
 import Metainfo
+import Storage
 public import SwarmScheduler
 import Tracker
 import Transport
@@ -18,6 +19,7 @@ extension Torrent {
             bytesWanted: content.wanted, bytesDone: content.had,
             downloaded: machine?.downloaded ?? lastTransfer.downloaded,
             uploaded: machine?.uploaded ?? lastTransfer.uploaded,
+            totals: presentTotals,
             downloadRate: machine?.downloadRate(now: now) ?? .zero,
             uploadRate: machine?.uploadRate(now: now) ?? .zero,
             peersConnected: machine?.peerCount ?? seeker?.peerCount ?? 0,
@@ -74,6 +76,22 @@ extension Torrent {
                 peersInAnswer: snapshot.peersFound[tracker.key],
                 lastAnnounce: time(swarm?.lastAnswer), nextAnnounce: time(swarm?.nextAnnounce))
         }
+    }
+
+    /// What earlier runs counted, and this one.
+    var presentTotals: TorrentTotals {
+        var totals = earlierTotals
+        totals.uploaded += machine?.uploaded ?? lastTransfer.uploaded
+        totals.downloaded += machine?.downloaded ?? lastTransfer.downloaded
+        return totals
+    }
+
+    /// The totals, if they are not written down yet.
+    func takeTotals() -> TorrentTotals? {
+        let totals = presentTotals
+        guard totals != savedTotals else { return nil }
+        savedTotals = totals
+        return totals
     }
 
     private var presentState: TorrentStatus.State {

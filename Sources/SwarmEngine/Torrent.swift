@@ -40,6 +40,9 @@ public actor Torrent {
     let services: Services
     private nonisolated let wishes: Mutex<TorrentRequest>
     nonisolated let connected = Atomic<Int>(0)
+    let hadConnections = Atomic<Bool>(false)
+    /// Whether a move of the content is called off.
+    let stopsMoving = StopSign()
     let ourID: PeerID
     let listenPort: UInt16
     let log: Logger
@@ -62,6 +65,10 @@ public actor Torrent {
     var startedComplete = false
     var lastTransfer: LastTransfer
     var rehashedBytes: Int64 = 0
+    /// What runs before this one counted, and what is written down of all.
+    var tookTotals = false
+    var earlierTotals = TorrentTotals()
+    var savedTotals = TorrentTotals()
     var lastDiskError: EngineError?
     var isReadingPaused = false
     /// What the torrent may use of the session's limits.
@@ -75,6 +82,8 @@ public actor Torrent {
     /// Connections by the slot of their key, and those whose handshake the machine has not seen.
     var conduits: [PeerConduit?] = []
     var arrivals: [UInt64: PeerConduit] = [:]
+    /// Those that came before it was known what is there of the content.
+    var waiting: [UInt64: (PeerConduit, Handshake)] = [:]
     /// Connections that were written to in this turn.
     private var conduitsToFlush: [PeerConduit] = []
     var uploads = UploadBatches()
@@ -213,6 +222,7 @@ public actor Torrent {
 
     private func beginStopping() {
         isStopping = true
+        stopsMoving.stop()
         leaveNeighbours()
         timer?.cancel()
         if let machine { lastTransfer = LastTransfer(machine) }
@@ -220,6 +230,9 @@ public actor Torrent {
         let leaving = leaveDHT()
         closeConnections()
         opening?.cancel()
+        sendWaitingAway()
+        let isWaiting = if case .waitingForStorage = state { storage == nil } else { false }
+        if isWaiting { isOpening = false }
         let trackers = trackers
         Task {
             await trackers?.stop()
@@ -231,6 +244,7 @@ public actor Torrent {
     /// Without a machine nothing is done with what peers send.
     func closeConnections() {
         seeker = nil
+        sendWaitingAway()
         for conduit in conduits { conduit?.close() }
         for conduit in arrivals.values { conduit.close() }
         conduits = []
@@ -256,6 +270,15 @@ extension TorrentMachine {
 
 extension MetadataMachine {
     fileprivate mutating func deadlineInPlace() -> Instant? { nextDeadline()?.0 }
+}
+
+/// Says to another thread that it is to stop.
+final class StopSign: Sendable {
+    private let isSet = Atomic<Bool>(false)
+
+    var isStopping: Bool { isSet.load(ordering: .relaxed) }
+
+    func stop() { isSet.store(true, ordering: .relaxed) }
 }
 
 /// Calls the torrent when its machine wants to be called.

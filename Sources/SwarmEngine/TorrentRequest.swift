@@ -44,6 +44,8 @@ public struct TorrentRequest: Sendable {
     public var chooseFiles: FileChoice?
     /// The metadata is all that is wanted: nothing of the content is looked for or fetched.
     public var wantsMetadataOnly = false
+    /// Whether a disk that is not there is waited for. Otherwise the torrent fails.
+    public var waitsForStorage = false
     /// Pieces in order rather than rarest first.
     public var isSequential = false
     /// Files that matter more or less than others.

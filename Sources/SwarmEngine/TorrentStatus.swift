@@ -1,5 +1,6 @@
 public import Hashing
 public import Metainfo
+public import Storage
 public import SwarmScheduler
 public import Units
 
@@ -17,6 +18,11 @@ public struct TorrentStatus: Sendable {
         case seeding
         /// Nothing can be written for now; it goes on by itself.
         case diskFull
+        /// The disk that the content is on is not there. It goes on by itself, without hashing,
+        /// when it is back.
+        case waitingForStorage(EngineError)
+        /// The content is on its way to another folder, in bytes.
+        case moving(done: Int64, total: Int64)
         case failed(EngineError)
         case stopped
     }
@@ -30,6 +36,9 @@ public struct TorrentStatus: Sendable {
     /// Payload bytes since the torrent was added to this session.
     public var downloaded: Int64
     public var uploaded: Int64
+    /// The same with all runs before, as far as the session remembers them, and when all that
+    /// was wanted had come.
+    public var totals: TorrentTotals
     public var downloadRate: ByteRate
     public var uploadRate: ByteRate
     public var peersConnected: Int
@@ -72,5 +81,10 @@ public enum TorrentEvent: Sendable {
     /// The disk is full; or it has room again.
     case diskFull(EngineError)
     case diskRelieved
+    /// The disk of the content has gone; or is back.
+    case storageMissing(EngineError)
+    case storageFound
+    /// The content is in this folder now.
+    case moved(String)
     case failed(EngineError)
 }

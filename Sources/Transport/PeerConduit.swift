@@ -117,6 +117,13 @@ public final class PeerConduit: ChannelInboundHandler, @unchecked Sendable {
     public var supportsV2: Bool { session.supportsV2 }
 
     /// The metadata showed that the torrent is v2, by this form of its info-hash.
+    /// Lets the connection wait, with `owner` told should it end meanwhile. Nothing more is read
+    /// until `setReading`.
+    public func hold(for owner: any PeerConduitOwner) {
+        self.owner = owner
+        setReading(false)
+    }
+
     public func setV2InfoHash(_ infoHash: SHA1Digest) { session.setV2InfoHash(infoHash) }
 
     /// Gives the connection up without closing it for the peer: it goes on elsewhere.

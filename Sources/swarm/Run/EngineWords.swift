@@ -7,7 +7,7 @@ extension EngineError {
     private func status(of kind: TorrentRun.Kind) -> ExitStatus {
         switch self {
         case .cannotListen, .tracker, .stopped: .failed
-        case .badAddress, .duplicate, .badSelection: .badUsage
+        case .badAddress, .duplicate, .badSelection, .busy: .badUsage
         case .incomplete, .inconsistentHashes: .verificationFailed
         // Who fetches cannot write; who seeds does not have the content.
         case .storage: kind == .fetch ? .unwritable : .verificationFailed
@@ -31,7 +31,8 @@ extension LiveTorrent {
         case .checking(let done, let total): (bytesDone, bytesWanted) = (done, total)
         case .fetchingMetadata(let done, let total):
             (bytesDone, bytesWanted) = (Int64(done), Int64(total ?? 0))
-        case .downloading, .seeding, .diskFull, .failed, .stopped: break
+        case .moving(let done, let total): (bytesDone, bytesWanted) = (done, total)
+        case .downloading, .seeding, .diskFull, .waitingForStorage, .failed, .stopped: break
         }
         availability = pieces?.availability ?? []
         downloadRate = status.downloadRate
@@ -54,6 +55,8 @@ extension LiveTorrent.Phase {
         case .downloading: self = .downloading
         case .seeding: self = .seeding
         case .diskFull: self = .paused("no space left on the device")
+        case .waitingForStorage(let error): self = .paused("\(error)")
+        case .moving: self = .paused("its content is being moved")
         case .failed(let error): self = .failed("\(error)")
         case .stopped: self = .done
         }

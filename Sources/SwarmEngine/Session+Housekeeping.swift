@@ -1,0 +1,99 @@
+import Foundation
+public import Metainfo
+public import Storage
+import Synchronization
+import Units
+
+// MARK: - What is done now and then for all torrents
+
+extension Session {
+    /// The torrents of this session and of earlier ones; nil if nothing is remembered.
+    public nonisolated var store: SessionStore? { services.store }
+
+    /// Removes the content of a torrent that is not in the session: what an earlier run made or
+    /// found right, and the folders that become empty by that.
+    public func deleteContent(
+        of metainfo: Metainfo, in folder: String, record: TorrentRecord.ID?
+    ) async throws(EngineError) {
+        let content = TorrentContent(
+            metainfo, in: folder, store: services.store, record: record)
+        let failure = await services.onDisk(of: folder) { () -> EngineError? in
+            do throws(StorageError) {
+                try content.remove()
+                return nil
+            } catch {
+                return EngineError(error)
+            }
+        }
+        if let failure = failure ?? EngineError.stopped { throw failure }
+    }
+
+    /// Writes totals down, and looks at what is free, as long as there are torrents.
+    func keepHouse() {
+        guard housekeeping == nil, !isStopped else { return }
+        housekeeping = Task { [weak self] in
+            var untilTotals = Limits.totalsInterval
+            while !Task.isCancelled {
+                try? await Task.sleep(for: .nanoseconds(Limits.freeSpaceInterval.nanoseconds))
+                await self?.guardFreeSpace()
+                untilTotals = untilTotals - Limits.freeSpaceInterval
+                guard untilTotals <= .zero else { continue }
+                untilTotals = Limits.totalsInterval
+                await self?.saveTotals()
+            }
+        }
+    }
+
+    private func saveTotals() async {
+        guard services.store != nil else { return }
+        var totals: [TorrentRecord.ID: TorrentTotals] = [:]
+        // Who had no connection since the last time has counted nothing.
+        for torrent in services.directory.all where torrent.takeActivity() {
+            guard let record = torrent.record else { continue }
+            totals[record] = await torrent.takeTotals()
+        }
+        let changed = totals
+        _ = await services.onStartup { self.services.save(totals: changed) }
+    }
+
+    /// Stops writing where less is free than is to stay free. Each torrent looks by itself when it
+    /// may go on.
+    private func guardFreeSpace() async {
+        guard services.configuration.minimumFree > 0 else { return }
+        var folders: [String: [Torrent]] = [:]
+        for torrent in services.directory.all where torrent.connectionCount > 0 {
+            if await torrent.isWriting {
+                folders[torrent.request.directory, default: []].append(torrent)
+            }
+        }
+        for (folder, torrents) in folders {
+            let hasRoom = await services.onStartup { self.services.hasRoom(in: folder) }
+            guard hasRoom == false else { continue }
+            for torrent in torrents { await torrent.pauseForRoom() }
+        }
+    }
+}
+
+extension Services {
+    /// Whether more is free on the disk of the folder than is to stay free. Asks the file system.
+    func hasRoom(in folder: String) -> Bool {
+        let minimum = configuration.minimumFree
+        guard minimum > 0, let free = DiskPools.freeBytes(of: folder) else { return true }
+        return free >= minimum
+    }
+}
+
+extension Torrent {
+    /// Whether it has had connections since this was last asked.
+    nonisolated func takeActivity() -> Bool {
+        let wasActive = hadConnections.exchange(connectionCount > 0, ordering: .relaxed)
+        return wasActive || connectionCount > 0
+    }
+
+    var isWriting: Bool { if case .downloading = state { true } else { false } }
+
+    func pauseForRoom() {
+        guard isWriting, storage != nil else { return }
+        pauseWriting(.noSpace(path: request.directory))
+    }
+}
