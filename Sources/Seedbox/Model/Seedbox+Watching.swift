@@ -22,7 +22,13 @@ extension Seedbox {
                 row.state = .noSpace
                 row.error = TorrentTrouble(kind: .local, text: "\(error)")
             }
-        case .diskRelieved:
+        case .storageMissing(let error):
+            catalogue.update(id) { row in
+                row.state = .waitingForStorage
+                row.error = TorrentTrouble(kind: .local, text: "\(error)")
+            }
+        case .moved(let folder): catalogue.update(id) { row in row.folder = folder }
+        case .diskRelieved, .storageFound:
             catalogue.update(id) { row in
                 if row.error?.kind == .local { row.error = nil }
             }
@@ -207,6 +213,10 @@ extension TorrentRow {
         case .downloading: state = .downloading
         case .seeding: state = .seeding
         case .diskFull: state = .noSpace
+        case .waitingForStorage: state = .waitingForStorage
+        case .moving(let done, let total):
+            state = .moving
+            progress = total > 0 ? Double(done) / Double(total) : 0
         case .failed(let error):
             state = .failed
             error.say(in: &self)
