@@ -17,4 +17,28 @@ enum Limits {
 
     /// Bytes of a mutable item's salt (BEP 44).
     static let saltBytesMax = 64
+
+    // MARK: The daemon
+
+    /// The highest number of a file that is chosen before it is known which there are.
+    static let fileNumberMax = 100_000
+
+    /// Bytes of an answer: all that is told of a hundred thousand torrents.
+    static let answerBytesMax = 256 << 20
+
+    /// Bytes of an answer's head, and of a line in it.
+    static let answerHeadBytesMax = 32 << 10
+
+    /// Seconds to wait for a connection.
+    static let connectSeconds = 10
+
+    /// Seconds without a byte of an answer. The daemon may have to fetch a torrent from the web
+    /// before it can say what it is.
+    static let answerSeconds = 90
+
+    /// Bytes of a file that holds a token.
+    static let tokenBytesMax = 4_096
+
+    /// Words that a shell is offered to complete a torrent's name; more help nobody.
+    static let completionsMax = 1_000
 }
