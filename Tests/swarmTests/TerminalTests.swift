@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 /// A pseudo-terminal of 80 columns, to run the program on.
-private struct PseudoTerminal {
+struct PseudoTerminal {
     struct Failed: Error {}
 
     let master: FileHandle

@@ -105,6 +105,18 @@ final class Console: Sendable {
         }
     }
 
+    /// Redraws the whole screen of the terminal at standard error.
+    func drawWhole(_ lines: (LiveBlock) -> [StyledLine]) {
+        state.withLock { state in
+            let size = terminalSize()
+            let room = LiveBlock(
+                width: size.width, height: size.height, isUnicode: state.traits.isUnicode)
+            let text = state.screen.drawWhole(
+                lines(room), withColour: state.traits.errorHasColour)
+            _ = writeAll(text, to: STDERR_FILENO)
+        }
+    }
+
     /// Takes the block away and gives the cursor back.
     func clear() {
         state.withLock { state in
@@ -118,6 +130,7 @@ final class Console: Sendable {
         state.withLock { state in
             _ = writeAll(state.screen.finish(), to: STDERR_FILENO)
         }
+        KeyInput.restore()
     }
 
     private func eraseBlock(_ state: inout State) {
@@ -127,10 +140,18 @@ final class Console: Sendable {
     }
 }
 
-/// The size of the terminal at standard error, or 80 by 24.
-private func terminalSize() -> (width: Int, height: Int) {
+/// The streams that may be a terminal.
+enum TerminalStream {
+    case output
+    case error
+
+    var descriptor: Int32 { self == .output ? STDOUT_FILENO : STDERR_FILENO }
+}
+
+/// The size of the terminal at the stream, or 80 by 24.
+func terminalSize(of stream: TerminalStream = .error) -> (width: Int, height: Int) {
     var size = winsize()
-    guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0
+    guard ioctl(stream.descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0
     else { return (80, 24) }
     return (Int(size.ws_col), Int(size.ws_row))
 }

@@ -3,6 +3,8 @@
 struct LiveScreen: Sendable {
     private var drawn: [Int] = []
     private var isCursorHidden = false
+    /// Whether the lines have the terminal's other screen to themselves.
+    private var isWhole = false
 
     /// Replaces the block. The cursor stays below it, in the first column.
     mutating func draw(_ lines: [StyledLine], width: Int, withColour: Bool) -> String {
@@ -18,6 +20,17 @@ struct LiveScreen: Sendable {
         return out
     }
 
+    /// Replaces the whole screen; what stood on it comes back with `finish`.
+    mutating func drawWhole(_ lines: [StyledLine], withColour: Bool) -> String {
+        var out = isWhole ? "" : "\u{1B}[?1049h\u{1B}[?25l"
+        isWhole = true
+        isCursorHidden = true
+        out += "\u{1B}[H"
+        out += lines.map { $0.rendered(withColour: withColour) + "\u{1B}[K" }
+            .joined(separator: "\r\n")
+        return out + "\u{1B}[J"
+    }
+
     /// Takes the block away, so that other text can be written in its place.
     mutating func erase(width: Int) -> String {
         guard !drawn.isEmpty else { return "" }
@@ -30,7 +43,8 @@ struct LiveScreen: Sendable {
         drawn = []
         guard isCursorHidden else { return "" }
         isCursorHidden = false
-        return "\u{1B}[?25h"
+        defer { isWhole = false }
+        return (isWhole ? "\u{1B}[?1049l" : "") + "\u{1B}[?25h"
     }
 
     /// Up over the rows that the block takes now: a terminal that became narrower wrapped them.

@@ -23,6 +23,8 @@ struct TerminalTraits: Equatable, Sendable {
     var errorHasColour: Bool
     var isUnicode: Bool
     var progress: Progress
+    /// Whether results are read by a person, as far as can be told.
+    var isOutputTerminal = false
 
     static func detect(
         options: GlobalOptions.Choices, environment: [String: String],
@@ -41,7 +43,8 @@ struct TerminalTraits: Equatable, Sendable {
             outputHasColour: !options.json && hasColour(outputIsTerminal),
             errorHasColour: !options.json && hasColour(errorIsTerminal),
             isUnicode: isUnicode(environment),
-            progress: progress(options, canRedraw: errorIsTerminal && !isDumb))
+            progress: progress(options, canRedraw: errorIsTerminal && !isDumb),
+            isOutputTerminal: outputIsTerminal)
     }
 
     private static func progress(_ options: GlobalOptions.Choices, canRedraw: Bool) -> Progress {
