@@ -15,6 +15,11 @@ enum ManPageText {
         .Nm
         makes torrents, serves their content, fetches it, and looks into torrents.
         It speaks version 1 and version 2 of the protocol and hybrids of both.
+        .Cm add , list , info , files , peers , trackers , why , top , pause , resume , remove ,
+        .Cm move , limit , label , recheck
+        and
+        .Cm reannounce
+        speak to the daemon.
         .Pp
         Results are written to standard output; progress, warnings and errors to standard error.
         On a terminal progress is a block that is redrawn in place, in a pipe a line every few
@@ -63,6 +68,13 @@ enum ManPageText {
         A pattern without a slash is matched with the names along the path, one with a slash with
         the path from the top of the torrent; both take everything below a folder that matches.
         A slash at the end lets a pattern match folders only.
+        .It Ar torrent
+        To the commands that speak to the daemon a torrent is the number that
+        .Cm list
+        shows, its info-hash or the beginning of that, four digits at least, or its whole name.
+        A range as 3-7 is all that there are of these numbers, and
+        .Li all
+        is all.
         .It Ar host:port
         An IPv6 address stands in brackets: [2001:db8::1]:6881.
         .El
@@ -86,6 +98,9 @@ enum ManPageText {
         Options that can be repeated take values separated by spaces or, if there is one, by line
         breaks.
         .Bl -tag -width Ds
+        .It Ev SWARM_PASSWORD
+        The password to show to the daemon, unless there is a
+        .Fl \\-token\\-file .
         .It Ev NO_COLOR
         If it is not empty, no colours are used unless
         .Fl \\-color Ar always
@@ -172,6 +187,16 @@ enum ManPageText {
         has a
         .Li trace .
         .Pp
+        The commands that speak to the daemon write one object with the member
+        .Li torrents ,
+        whose members are named as in the daemon's own API, with sizes in bytes, rates in bytes a
+        second, and times in seconds since 1970;
+        .Cm add
+        writes one for each torrent, and with
+        .Fl \\-wait
+        one more with the event
+        .Li completed .
+        .Pp
         An error is an object on standard error:
         .Bd -literal -offset indent
         {"error":{"code":4,"message":"T.torrent: no such file or directory"}}
@@ -236,6 +261,18 @@ enum ManPageText {
         Be the first node of a private network, and ask it:
         .Dl swarm dht node \\-\\-bind 10.0.0.1
         .Dl swarm dht put hello \\-\\-dht\\-bootstrap 10.0.0.1:6881
+        .Pp
+        Have the daemon fetch something, and wait for it:
+        .Dl swarm add \\-\\-label film \\-\\-wait 'magnet:?xt=urn:btih:...'
+        .Pp
+        See what it is doing, and why one torrent is slow:
+        .Dl swarm list \\-\\-state active \\-\\-sort down
+        .Dl swarm why 7
+        .Pp
+        Let three torrents seed until they have given twice what they took, and all of the daemon
+        send no more than 2 MiB a second:
+        .Dl swarm limit 3\\-5 \\-\\-ratio 2
+        .Dl swarm limit \\-\\-up 2M
         .Pp
         Complete commands in bash:
         .Dl swarm completions bash > /etc/bash_completion.d/swarm

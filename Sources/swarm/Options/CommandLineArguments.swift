@@ -11,8 +11,10 @@ enum CommandLineArguments {
             throw Failure(.badUsage, nil, "no command", remedy: "see 'swarm --help'")
         }
         let path = try CommandPath(arguments)
+        var arguments = arguments
+        if path.commands.last is Label.Type { arguments = Label.spelledOut(arguments) }
         var added: [String] = []
-        if let command = path.commands.last,
+        if let command = path.commands.last, arguments.first != "---completion",
             environment.keys.contains(where: { $0.hasPrefix("SWARM_") })
         {
             let elsewhere =

@@ -1,0 +1,257 @@
+import ArgumentParser
+import JSONText
+import Terminal
+import Units
+
+struct Limit: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "limit",
+        abstract: "Limit torrents of the daemon, or all of it, or show the limits.",
+        discussion: "Without torrents the limits are those of the whole daemon; without options "
+            + "they are shown. A rule of seeding that is 'inherited' is as the torrent's "
+            + "category, or the daemon, has it. Changes are kept over restarts.")
+
+    @Argument(help: TorrentsArgument.help, completion: TorrentsArgument.completion)
+    var torrent: [String] = []
+
+    @OptionGroup(title: "The limits")
+    var limits: LimitOptions
+
+    @OptionGroup(title: "The daemon")
+    var server: DaemonOptions
+
+    @OptionGroup(title: "Common options")
+    var common: GlobalOptions
+
+    func validate() throws {
+        if !torrent.isEmpty, let option = limits.optionOfSession {
+            throw ValidationError("\(option) is not for single torrents; name none")
+        }
+        if torrent.isEmpty, let option = limits.optionOfTorrents {
+            throw ValidationError("\(option) is for single torrents; name some, or all")
+        }
+    }
+
+    func run() throws {
+        let console = common.configuredConsole()
+        let daemon = try server.daemon()
+        if torrent.isEmpty {
+            try limitSession(daemon, console)
+        } else {
+            try limitTorrents(daemon, console)
+        }
+    }
+
+    private func limitSession(_ daemon: Daemon, _ console: Console) throws {
+        let changes = limits.sessionChanges
+        if !changes.isEmpty { try daemon.changeSettings(.object(changes)) }
+        guard changes.isEmpty || console.options.json else {
+            return console.remark("limits are changed")
+        }
+        let settings = try daemon.settings()
+        guard !console.options.json else {
+            return try console.print([
+                "limits": settings["limits"] ?? .null, "seeding": settings["seeding"] ?? .null,
+            ])
+        }
+        try console.print(LimitText.session(settings))
+    }
+
+    private func limitTorrents(_ daemon: Daemon, _ console: Console) throws {
+        let changes = limits.torrentChanges
+        guard changes.isEmpty else {
+            let torrents = try daemon.find(torrent)
+            for torrent in torrents { try daemon.change(torrent, changes) }
+            return try DoneReport(console: console).tell("limited", torrents)
+        }
+        let torrents = try daemon.findWhole(torrent)
+        guard !console.options.json else {
+            let names = ["downloadLimit", "uploadLimit", "peersMax", "seedingLimits", "group"]
+            let objects = torrents.map { torrent in
+                JSON.object(torrent.naming + names.map { ($0, torrent.json[$0] ?? .null) })
+            }
+            return try console.print(["torrents": .array(objects)])
+        }
+        try console.print(
+            torrents.map { torrent in
+                var line = StyledLine("\(torrent.id)  ", .dim)
+                line.append(terminalSafe(torrent.name), .bold)
+                line.append(
+                    "  " + terminalSafe(LimitText.words(of: torrent.json) ?? "none of its own"))
+                return line
+            })
+    }
+}
+
+/// What may be limited.
+struct LimitOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("The most to receive in a second, or none.", valueName: "rate"),
+        transform: RateLimit.init(_:))
+    var down: RateLimit?
+
+    @Option(
+        help: ArgumentHelp("The most to send in a second, or none.", valueName: "rate"),
+        transform: RateLimit.init(_:))
+    var up: RateLimit?
+
+    @Option(
+        help: ArgumentHelp(
+            "The most to receive in a second while the alternative limits hold.",
+            valueName: "rate"), transform: RateLimit.init(_:))
+    var alternativeDown: RateLimit?
+
+    @Option(
+        help: ArgumentHelp(
+            "The most to send in a second while the alternative limits hold.", valueName: "rate"),
+        transform: RateLimit.init(_:))
+    var alternativeUp: RateLimit?
+
+    @Option(
+        help: ArgumentHelp(
+            "Whether the alternative limits hold now, on or off.", valueName: "switch"))
+    var alternative: Switch?
+
+    @Option(
+        help: ArgumentHelp("The most connections of a torrent, or none.", valueName: "n"),
+        transform: parsePeersMax)
+    var peers: CountLimit?
+
+    @Option(
+        help: ArgumentHelp(
+            "The ratio at which seeding ends, none, or inherited.", valueName: "ratio"),
+        transform: SeedRule.ratio)
+    var ratio: SeedRule?
+
+    @Option(
+        help: ArgumentHelp("How long is seeded, none, or inherited.", valueName: "duration"),
+        transform: SeedRule.duration)
+    var seedTime: SeedRule?
+
+    @Option(
+        help: ArgumentHelp(
+            "How long nobody must have taken anything for seeding to end, none, or inherited.",
+            valueName: "duration"), transform: SeedRule.duration)
+    var idle: SeedRule?
+
+    @Option(
+        help: ArgumentHelp(
+            "What is done then: pause, remove, remove-with-data, or inherited.",
+            valueName: "action"))
+    var then: SeedAction?
+
+    @Option(
+        help: ArgumentHelp(
+            "The group of torrents that shares a limit, or none.", valueName: "group"))
+    var group: String?
+
+    /// An option that is given and cannot be for single torrents.
+    var optionOfSession: String? {
+        if alternative != nil { return "--alternative" }
+        if alternativeDown != nil { return "--alternative-down" }
+        return alternativeUp != nil ? "--alternative-up" : nil
+    }
+
+    var optionOfTorrents: String? {
+        if peers != nil { return "--peers" }
+        return group != nil ? "--group" : nil
+    }
+
+    /// As the settings' own names have it.
+    var sessionChanges: [JSON.Member] {
+        let limits: [(String, JSON?)] = [
+            ("down", down?.json), ("up", up?.json), ("alternative-down", alternativeDown?.json),
+            ("alternative-up", alternativeUp?.json),
+            ("alternative", alternative.map { .bool($0 == .on) }),
+        ]
+        let seeding: [(String, JSON?)] = [
+            ("ratio", ratio?.json), ("time", seedTime?.json), ("idle", idle?.json),
+            ("action", then?.json),
+        ]
+        return [("limits", limits), ("seeding", seeding)].compactMap { name, values in
+            let members = values.compactMap { name, value in value.map { (name, $0) } }
+            return members.isEmpty ? nil : (name, .object(members))
+        }
+    }
+
+    var torrentChanges: [JSON.Member] {
+        var changes: [(String, JSON?)] = [
+            ("downloadLimit", down?.json), ("uploadLimit", up?.json),
+            ("peersMax", peers?.json),
+            ("group", group.map { $0 == "none" ? .null : .string($0) }),
+        ]
+        let seeding: [(String, JSON?)] = [
+            ("ratio", ratio?.json), ("seedTime", seedTime?.json), ("idle", idle?.json),
+            ("action", then?.json),
+        ]
+        let members = seeding.compactMap { name, value in value.map { (name, $0) } }
+        if !members.isEmpty { changes.append(("seedingLimits", .object(members))) }
+        return changes.compactMap { name, value in value.map { (name, $0) } }
+    }
+}
+
+enum Switch: String, CaseIterable, ExpressibleByArgument {
+    case on
+    case off
+}
+
+enum SeedAction: String, CaseIterable, ExpressibleByArgument {
+    case pause
+    case remove
+    case removeWithData = "remove-with-data"
+    case inherited
+
+    var json: JSON { self == .inherited ? .null : .string(rawValue) }
+}
+
+/// A rule of seeding as the daemon reads it.
+enum SeedRule: Equatable {
+    case inherited
+    case unlimited
+    case ratio(Double)
+    case seconds(Int64)
+
+    static func ratio(_ text: String) throws(ValueFault) -> SeedRule {
+        if let word = word(text) { return word }
+        return .ratio(try parseRatio(text))
+    }
+
+    static func duration(_ text: String) throws(ValueFault) -> SeedRule {
+        if let word = word(text) { return word }
+        return .seconds(try parseInterval(text).nanoseconds / 1_000_000_000)
+    }
+
+    private static func word(_ text: String) -> SeedRule? {
+        switch text.lowercased() {
+        case "inherited": .inherited
+        case "none", "unlimited": .unlimited
+        default: nil
+        }
+    }
+
+    var json: JSON {
+        switch self {
+        case .inherited: "inherited"
+        case .unlimited: "unlimited"
+        case .ratio(let ratio): .number(ratio)
+        case .seconds(let seconds): .integer(seconds)
+        }
+    }
+}
+
+/// A number of connections, or no limit.
+struct CountLimit: Equatable {
+    var count: Int?
+
+    var json: JSON { count.map(JSON.count) ?? .null }
+}
+
+private func parsePeersMax(_ text: String) throws(ValueFault) -> CountLimit {
+    if text.lowercased() == "none" { return CountLimit(count: nil) }
+    guard let count = Int(text), (1...Limits.peersMax).contains(count) else { throw .outOfRange }
+    return CountLimit(count: count)
+}
+
+extension RateLimit {
+    var json: JSON { rate.map { .integer($0.bytesPerSecond) } ?? .null }
+}

@@ -1,0 +1,96 @@
+import Glibc
+import JSONText
+import Terminal
+
+/// What the daemon can be asked, in the words of its API.
+struct Daemon: Sendable {
+    let client: APIClient
+
+    // MARK: - Torrents
+
+    /// All torrents, with these members of each or with all.
+    func torrents(_ fields: [String] = []) throws(Failure) -> [RemoteTorrent] {
+        let query = fields.isEmpty ? "" : "?fields=" + fields.joined(separator: ",")
+        return Self.torrents(in: try client.get("/torrents" + query))
+    }
+
+    static func torrents(in answer: JSON) -> [RemoteTorrent] {
+        (answer["torrents"]?.elements ?? []).compactMap(RemoteTorrent.init)
+    }
+
+    /// What changed after a moment in the daemon's own count; all there is if it is too long ago.
+    func changes(since revision: Int64) throws(Failure) -> JSON {
+        try client.get("/torrents?since=\(revision)")
+    }
+
+    func torrent(_ id: Int64) throws(Failure) -> RemoteTorrent {
+        guard let torrent = RemoteTorrent(try client.get("/torrents/\(id)")) else {
+            throw Failure(.daemonUnreachable, "\(client.place)", "an answer without the torrent")
+        }
+        return torrent
+    }
+
+    /// The torrents that are meant, with no more than what names them.
+    func find(_ words: [String]) throws(Failure) -> [RemoteTorrent] {
+        let fields = ["id", "infoHash", "infoHashV2", "name"]
+        return try TorrentNames(torrents(fields)).find(words)
+    }
+
+    /// The torrents that are meant, with all that a list tells of them.
+    func findWhole(_ words: [String]) throws(Failure) -> [RemoteTorrent] {
+        try TorrentNames(torrents()).find(words)
+    }
+
+    /// One of a torrent's lists: `files`, `peers`, `trackers`, `why`.
+    func list(_ name: String, of id: Int64) throws(Failure) -> [JSON] {
+        let answer = try client.get("/torrents/\(id)/\(name)")
+        return answer.elements ?? answer[name == "why" ? "reasons" : name]?.elements ?? []
+    }
+
+    // MARK: - Commands
+
+    func add(_ body: JSON) throws(Failure) -> JSON { try client.send("POST", "/torrents", body) }
+
+    /// Does the same to several torrents.
+    func act(
+        _ action: String, on torrents: [RemoteTorrent], _ members: [JSON.Member] = []
+    ) throws(Failure) {
+        // Nothing is meant by no torrents.
+        guard !torrents.isEmpty else { return }
+        try act(action, onIDs: torrents.map(\.id), members)
+    }
+
+    func act(
+        _ action: String, onIDs ids: [Int64], _ members: [JSON.Member] = []
+    ) throws(Failure) {
+        let body: [JSON.Member] = [
+            ("action", .string(action)), ("ids", .array(ids.map(JSON.integer))),
+        ]
+        try client.send("POST", "/torrents/actions", .object(body + members))
+    }
+
+    func change(_ torrent: RemoteTorrent, _ members: [JSON.Member]) throws(Failure) {
+        try client.send("PATCH", "/torrents/\(torrent.id)", .object(members))
+    }
+
+    /// A folder as the daemon has it. On this machine a path may begin where the user is.
+    func folder(_ path: String) throws(Failure) -> String {
+        if path.hasPrefix("/") { return path }
+        guard client.place.isThisMachine, !path.isEmpty else {
+            throw Failure(
+                .badUsage, path, "is not a path from the top of the daemon's machine",
+                remedy: "write it with a / first")
+        }
+        guard let here = getcwd(nil, 0) else { throw Failure(.failed, ".", errno: errno) }
+        defer { free(here) }
+        return joinedPath(String(cString: here), path)
+    }
+
+    // MARK: - The session
+
+    func settings() throws(Failure) -> JSON { try client.get("/settings") }
+
+    func changeSettings(_ body: JSON) throws(Failure) {
+        try client.send("PATCH", "/settings", body)
+    }
+}

@@ -1,0 +1,144 @@
+import ArgumentParser
+import Foundation
+import JSONText
+import Metainfo
+import Testing
+import Units
+
+@testable import swarm
+
+@Suite struct DaemonOptionsTests {
+    @Test func theDaemonIsWhereItIsSaidToBe() throws {
+        let folder = try TemporaryFolder()
+        let environment = ["HOME": folder.path("home"), "XDG_RUNTIME_DIR": folder.path("run")]
+        let client = { (words: String...) in
+            try DaemonOptions.parse(words).client(environment: environment)
+        }
+        #expect(try client("--api", "[::1]:7").place == .host(HostPort(host: "::1", port: 7)))
+        #expect(try client("--api-socket", "s").place == .socket("s"))
+        #expect(try client().place.description == "127.0.0.1:9091")
+        #expect(try client().credential == nil)
+        #expect(throws: (any Error).self) {
+            try DaemonOptions.parse(["--api", "h:1", "--api-socket", "s"])
+        }
+        try FileManager.default.createDirectory(
+            atPath: folder.path("run/swarm"), withIntermediateDirectories: true)
+        let path = folder.path("run/swarm/api.sock")
+        // Only what is a socket is one.
+        try folder.file("run/swarm/api.sock", Data())
+        #expect(try client().place.description == "127.0.0.1:9091")
+        try FileManager.default.removeItem(atPath: path)
+        let stub = try StubDaemon(at: path) { _ in (200, "{}") }
+        #expect(try client().place == .socket(path))
+        withExtendedLifetime(stub) {}
+    }
+
+    @Test func tokensAndPasswordsAreShown() throws {
+        let folder = try TemporaryFolder()
+        let token = try folder.file("token", Data("s3cret-token\r\nmore\n".utf8)).path
+        let options = try DaemonOptions.parse(["--token-file", token])
+        let client = try options.client(environment: ["SWARM_PASSWORD": "unused", "HOME": "/h"])
+        #expect(client.credential == .token("s3cret-token"))
+        let text = String(decoding: client.request("GET", "/torrents", nil), as: UTF8.self)
+        #expect(text.contains("\r\nAuthorization: Bearer s3cret-token\r\n"))
+        #expect(text.hasPrefix("GET /api/v1/torrents HTTP/1.1\r\nHost: 127.0.0.1:9091\r\n"))
+        let other = try DaemonOptions.parse([])
+            .client(environment: ["SWARM_PASSWORD": "pass", "HOME": "/h"])
+        #expect(other.credential?.header == "Basic c3dhcm06cGFzcw==")
+        for content in ["", "\n", "a b", "a\u{7}", String(repeating: "x", count: 5_000)] {
+            let file = try folder.file("bad", Data(content.utf8)).path
+            #expect(throws: (any Error).self) {
+                try DaemonOptions.parse(["--token-file", file]).client(environment: ["HOME": "/h"])
+            }
+        }
+    }
+
+    @Test func bodiesAreJSONForTheDaemonAlone() throws {
+        let client = APIClient(place: .socket("/s"), credential: nil)
+        let text = String(
+            decoding: client.request("POST", "/torrents", ["a": 1]), as: UTF8.self)
+        #expect(text.contains("\r\nHost: localhost\r\n"))
+        #expect(text.contains("\r\nContent-Type: application/json\r\nContent-Length: 7\r\n"))
+        #expect(text.hasSuffix("\r\n\r\n{\"a\":1}"))
+    }
+}
+
+@Suite struct DaemonCommandOptionsTests {
+    @Test func limitsOfTorrentsAndOfTheSessionAreSpelledAsTheDaemonSpellsThem() throws {
+        let one = try Limit.parse([
+            "1", "--down", "5M", "--up", "none", "--ratio", "1.5", "--seed-time", "2h", "--idle",
+            "inherited", "--then", "remove-with-data", "--peers", "9", "--group", "none",
+        ])
+        #expect(
+            JSON.object(one.limits.torrentChanges).text
+                == #"{"downloadLimit":5242880,"uploadLimit":null,"peersMax":9,"group":null,"#
+                + #""seedingLimits":{"ratio":1.5,"seedTime":7200,"idle":"inherited","#
+                + #""action":"remove-with-data"}}"#)
+        let all = try Limit.parse([
+            "--down", "5M", "--alternative-up", "none", "--alternative", "off", "--ratio", "none",
+            "--then", "pause",
+        ])
+        #expect(
+            JSON.object(all.limits.sessionChanges).text
+                == #"{"limits":{"down":5242880,"alternative-up":null,"alternative":false},"#
+                + #""seeding":{"ratio":"unlimited","action":"pause"}}"#)
+        for words in [
+            ["--peers", "9"], ["--group", "x"], ["1", "--alternative", "on"],
+            ["1", "--alternative-down", "1M"], ["--ratio", "-1"], ["--alternative", "maybe"],
+            ["1", "--peers", "0"], ["1", "--then", "explode"],
+        ] {
+            #expect(throws: (any Error).self, "\(words)") { try Limit.parse(words) }
+        }
+    }
+
+    @Test func labelsAreGivenAndTakenAway() throws {
+        let words = Label.spelledOut(["label", "3-7", "+film", "-new", "-q", "-vv", "--json"])
+        #expect(words == ["label", "3-7", "+film", "--remove=new", "-q", "-vv", "--json"])
+        #expect(Label.spelledOut(["label", "--", "-x"]) == ["label", "--", "-x"])
+        let label = try Label.parse(Array(words.dropFirst()))
+        #expect(label.labels(after: ["new", "old"]) == ["old", "film"])
+        #expect(label.labels(after: ["film"]) == ["film"])
+        #expect(try Label.parse(["1", "+a", "--clear"]).labels(after: ["b"]) == ["a"])
+        #expect(throws: (any Error).self) { try Label.parse(["+x"]) }
+        #expect(throws: (any Error).self) { try Label.parse(["1", "+"]) }
+    }
+
+    @Test func sourcesAreToldAsTheyAreNamed() throws {
+        let hash = String(repeating: "ab", count: 20)
+        let options = try AddOptions.parse([
+            "--paused", "--category", "c", "--label", "a", "--label", "b", "--sequential",
+            "--top", "--files", "2-3",
+        ])
+        let body = try options.body(of: Source(hash), folder: "/d")
+        #expect(
+            body.text
+                == #"{"link":"magnet:?xt=urn:btih:\#(hash)","wantedFiles":[1,2],"#
+                + #""startsPaused":true,"folder":"/d","category":"c","labels":["a","b"],"#
+                + #""isSequential":true,"goesToTopOfQueue":true}"#)
+        let plain = try AddOptions.parse([])
+        let url = try plain.body(of: Source("http://h/t.torrent"), folder: nil)
+        #expect(url.text == #"{"url":"http://h/t.torrent"}"#)
+        #expect(throws: (any Error).self) {
+            try plain.body(of: Source("magnet:?nothing"), folder: nil)
+        }
+        let matching = try AddOptions.parse(["--match", "*.mkv"])
+        #expect(throws: (any Error).self) { try matching.body(of: Source(hash), folder: nil) }
+        #expect(throws: (any Error).self) {
+            try AddOptions.parse(["--files", "1-4000000000"]).body(of: Source(hash), folder: nil)
+        }
+    }
+
+    @Test func aTorrentIsSentWholeWithTheFilesThatAreChosen() throws {
+        let folder = try TemporaryFolder()
+        let manifest = try Content.film.manifest()
+        let bytes = manifest.encoded()
+        let path = try folder.file("Film.torrent", Data(bytes)).path
+        let body = try AddOptions.parse(["--match", "*.bin", "--files", "4"])
+            .body(of: Source(path), folder: nil)
+        #expect(body["manifest"]?.string == Data(bytes).base64EncodedString())
+        #expect(body["wantedFiles"]?.elements?.compactMap(\.integer) == [1, 3])
+        #expect(throws: (any Error).self) {
+            try AddOptions.parse(["--files", "9"]).body(of: Source(path), folder: nil)
+        }
+    }
+}
