@@ -81,7 +81,7 @@ import Units
         #expect(
             JSON.object(all.limits.sessionChanges).text
                 == #"{"limits":{"down":5242880,"alternative-up":null,"alternative":false},"#
-                + #""seeding":{"ratio":"unlimited","action":"pause"}}"#)
+                + #""seeding":{"ratio":"none","action":"pause"}}"#)
         for words in [
             ["--peers", "9"], ["--group", "x"], ["1", "--alternative", "on"],
             ["1", "--alternative-down", "1M"], ["--ratio", "-1"], ["--alternative", "maybe"],

@@ -127,7 +127,7 @@ enum StubTorrents {
         "peersConnected":7,"seedsConnected":2,"peersKnown":40,"seedsInSwarm":9,
         "leechersInSwarm":12,"added":1700000000,"isPrivate":true,"labels":["hd","new"],
         "category":"films","queuePosition":0,"seedingLimits":{"ratio":2,"seedTime":"inherited",
-        "idle":"unlimited"},"downloadLimit":5242880,"tracker":"http://t.example/announce"}
+        "idle":null,"action":null},"downloadLimit":5242880,"tracker":"http://t.example/announce"}
         """#
 
     static let song = #"""
@@ -149,8 +149,8 @@ enum StubTorrents {
     static let answer: StubDaemon.Answer = { request in
         let path = request.path.components(separatedBy: "?")
         guard request.method == "GET" else {
-            let isNew = request.path == "/api/v1/torrents"
-            return (200, isNew ? #"{"id":1,"isNew":true}"# : "{}")
+            guard request.path == "/api/v1/torrents" else { return (200, "{}") }
+            return (201, #"{"id":1,"isNew":true,"torrent":\#(film)}"#)
         }
         switch path[0] {
         case "/api/v1/torrents" where path.last?.hasPrefix("since=") == true:
@@ -183,7 +183,7 @@ enum StubTorrents {
                 #"""
                 {"limits":{"down":1048576,"up":null,"alternative-down":1024,
                 "alternative-up":null,"alternative":true,"schedule":["mon-fri 08:00-18:00"]},
-                "seeding":{"ratio":2,"time":"inherited","idle":"unlimited","action":"pause"}}
+                "seeding":{"ratio":2,"time":"inherited","idle":null,"action":"pause"}}
                 """#
             )
         default:

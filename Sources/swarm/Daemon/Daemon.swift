@@ -69,6 +69,16 @@ struct Daemon: Sendable {
         try client.send("POST", "/torrents/actions", .object(body + members))
     }
 
+    /// Changes several alike. Limits of seeding are given one by one: what is not named of them
+    /// stays as each torrent has it.
+    func change(_ torrents: [RemoteTorrent], _ members: [JSON.Member]) throws(Failure) {
+        guard torrents.count > 1, !members.contains(where: { $0.name == "seedingLimits" }) else {
+            for torrent in torrents { try change(torrent, members) }
+            return
+        }
+        try act("change", on: torrents, [("changes", .object(members))])
+    }
+
     func change(_ torrent: RemoteTorrent, _ members: [JSON.Member]) throws(Failure) {
         try client.send("PATCH", "/torrents/\(torrent.id)", .object(members))
     }

@@ -6,8 +6,6 @@ import Units
 /// Everything that the daemon tells of a torrent, in words.
 struct TorrentInfoText {
     let torrent: RemoteTorrent
-    /// What the manifest says of itself; null if that was not asked.
-    var about = JSON.null
 
     private typealias Field = (label: String, value: String, style: Style)
 
@@ -123,9 +121,8 @@ struct TorrentInfoText {
 
     private var manifest: Part {
         [
-            ("comment", about["comment"]?.string), ("created by", about["creator"]?.string),
-            ("created", about["created"]?.integer.map(dateText(secondsSince1970:))),
-            ("magnet", about["magnet"]?.string),
+            ("comment", torrent.text("comment")), ("created by", torrent.text("creator")),
+            ("created", torrent.integer("created").map(dateText(secondsSince1970:))),
         ].map { ($0, $1?.isEmpty == true ? nil : $1) }
     }
 }
@@ -181,7 +178,7 @@ enum LimitText {
     /// Nil for what is inherited.
     static func rule(_ value: JSON?, isRatio: Bool) -> String? {
         guard let value else { return nil }
-        if value.string == "unlimited" { return "unlimited" }
+        if value == .null { return "unlimited" }
         guard let number = value.number else { return nil }
         if isRatio { return ratioText(number) }
         return intervalText(.seconds(Int64(exactly: number.rounded()) ?? .max))

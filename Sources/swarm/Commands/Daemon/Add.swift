@@ -52,11 +52,10 @@ struct Add: ParsableCommand {
         var added: [RemoteTorrent] = []
         for body in bodies {
             let answer = try daemon.add(body)
-            guard let id = answer["id"]?.integer ?? answer["torrent"]?["id"]?.integer else {
+            guard let torrent = answer["torrent"].flatMap(RemoteTorrent.init) else {
                 throw Failure(
                     .daemonUnreachable, "\(daemon.client.place)", "an answer without the torrent")
             }
-            let torrent = try daemon.torrent(id)
             let isNew = answer["isNew"]?.bool ?? true
             try tell(torrent, isNew: isNew, console)
             added.append(torrent)
@@ -123,8 +122,9 @@ struct AddOptions: ParsableArguments {
             members.append(("manifest", .string(base64(bytes))))
             let chooser = FileChooser(files: files, patterns: match)
             if let chosen = try chooser.choice(of: metainfo, named: source.subject) {
-                let numbers = chosen.map(\.position).sorted()
-                members.append(("wantedFiles", .array(numbers.map(JSON.count))))
+                // The daemon counts as users do, but from 0.
+                let numbers = metainfo.shownFiles.filter { chosen.contains($0.index) }
+                members.append(("wantedFiles", .array(numbers.map { .count($0.number - 1) })))
             }
         case .url(let url): members.append(("url", .string(url)))
         case .magnet(let link): members.append(("link", .string(try checked(link))))

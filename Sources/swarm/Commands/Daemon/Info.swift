@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import JSONText
 import Terminal
+import Units
 
 struct Info: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -70,14 +70,16 @@ struct Label: ParsableCommand {
             torrent.count > words.count || clear || category != nil
             || !(add + remove).isEmpty
         guard isChange else { return try show(torrents, console) }
-        for torrent in torrents {
+        // Those that come to the same labels are told together.
+        for (labels, alike) in Dictionary(grouping: torrents, by: { labels(after: $0.labels) }) {
             var changes: [JSON.Member] = []
-            let labels = labels(after: torrent.labels)
-            if labels != torrent.labels { changes.append(("labels", .strings(labels))) }
+            if alike.contains(where: { $0.labels != labels }) {
+                changes.append(("labels", .strings(labels)))
+            }
             if let category {
                 changes.append(("category", category == "none" ? .null : .string(category)))
             }
-            if !changes.isEmpty { try daemon.change(torrent, changes) }
+            if !changes.isEmpty { try daemon.change(alike, changes) }
         }
         try DoneReport(console: console).tell("labelled", torrents)
     }

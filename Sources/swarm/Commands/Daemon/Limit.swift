@@ -61,7 +61,7 @@ struct Limit: ParsableCommand {
         let changes = limits.torrentChanges
         guard changes.isEmpty else {
             let torrents = try daemon.find(torrent)
-            for torrent in torrents { try daemon.change(torrent, changes) }
+            try daemon.change(torrents, changes)
             return try DoneReport(console: console).tell("limited", torrents)
         }
         let torrents = try daemon.findWhole(torrent)
@@ -232,7 +232,7 @@ enum SeedRule: Equatable {
     var json: JSON {
         switch self {
         case .inherited: "inherited"
-        case .unlimited: "unlimited"
+        case .unlimited: "none"
         case .ratio(let ratio): .number(ratio)
         case .seconds(let seconds): .integer(seconds)
         }
