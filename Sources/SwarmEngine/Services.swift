@@ -16,6 +16,8 @@ final class Services: Sendable {
     private let adjustable: Mutex<SessionConfiguration>
     /// The limits that torrents share, by the names of their groups.
     let groups = Mutex<[String: RateLimits]>([:])
+    /// Those of all torrents.
+    let connections = Atomic<Int>(0)
     let directory = TorrentDirectory()
     let network: PeerNetwork
     let reception: Reception

@@ -98,15 +98,21 @@ func lower(_ a: ByteRate?, _ b: ByteRate?) -> ByteRate? { [a, b].compactMap(\.se
 
 extension Session {
     /// Changes what all torrents together may use, at once.
-    public func setLimits(download: ByteRate?, upload: ByteRate?) {
+    public func setLimits(download: ByteRate?, upload: ByteRate?) async {
         services.adjust { ($0.downloadLimit, $0.uploadLimit) = (download, upload) }
-        divideLimits()
+        await divideAnew()
     }
 
     /// Says what the torrents of each group may use together. A group that is not named has no
     /// limit.
-    public func setGroups(_ groups: [String: RateLimits]) {
+    public func setGroups(_ groups: [String: RateLimits]) async {
         services.groups.withLock { $0 = groups.filter { !$0.value.isUnlimited } }
+        await divideAnew()
+    }
+
+    /// A share of what was is worth nothing.
+    func divideAnew() async {
+        for torrent in services.directory.all { await torrent.forgetShares() }
         divideLimits()
     }
 
@@ -131,9 +137,6 @@ extension Session {
     private func divideOnce(_ up: inout LimitShares, _ down: inout LimitShares) async -> Bool {
         guard hasLimits else {
             dividing = nil
-            for torrent in services.directory.all {
-                await torrent.setShares(upload: nil, download: nil)
-            }
             return false
         }
         let (configuration, groups) = (services.configuration, services.groups.withLock(\.self))
@@ -176,6 +179,12 @@ extension Torrent {
     func setShares(upload: ByteRate?, download: ByteRate?) {
         guard upload != uploadShare || download != downloadShare else { return }
         (uploadShare, downloadShare) = (upload, download)
+        followLimits()
+    }
+
+    /// Keeps to the limits as they are now, until it has a share of them.
+    func forgetShares() {
+        (uploadShare, downloadShare) = (nil, nil)
         followLimits()
     }
 

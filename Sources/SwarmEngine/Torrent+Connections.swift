@@ -25,7 +25,9 @@ extension Torrent: PeerConduitOwner {
     /// A peer has named this torrent, or answered when we did.
     func arrived(_ conduit: PeerConduit, _ handshake: Handshake) {
         let infoHash = fullInfoHash
-        guard infoHash.wireForms.contains(handshake.infoHash) else { return conduit.close() }
+        guard infoHash.wireForms.contains(handshake.infoHash),
+            !(conduit.isIncoming && isSessionFull)
+        else { return conduit.close() }
         guard machine != nil || seeker != nil else { return letWait(conduit, handshake) }
         arrivals[conduit.id] = conduit
         let reply = ourHandshake(naming: answer(to: handshake))
@@ -108,11 +110,14 @@ extension Torrent: PeerConduitOwner {
         let slot = Int(key.slot)
         guard slot < conduits.count, conduits[slot] === conduit else { return }
         conduits[slot] = nil
-        connected.subtract(1, ordering: .relaxed)
+        noteConnections(-1)
         run(.disconnected(key, CloseReason(reason)))
     }
 
     func dial(_ endpoint: Endpoint) {
+        guard !isSessionFull else {
+            return handle(.dialFailed(endpoint, .tooManyConnections))
+        }
         let id = services.network.newID()
         let infoHash = fullInfoHash
         let handshake = ourHandshake(naming: infoHash.primary)
@@ -133,7 +138,7 @@ extension Torrent: PeerConduitOwner {
         let slot = Int(key.slot)
         while conduits.count <= slot { conduits.append(nil) }
         conduits[slot] = conduit
-        connected.add(1, ordering: .relaxed)
+        noteConnections(1)
         hadConnections.store(true, ordering: .relaxed)
         if isReadingPaused { conduit.setReading(false) }
     }
@@ -146,8 +151,19 @@ extension Torrent: PeerConduitOwner {
     func disconnect(_ key: PeerKey) {
         guard let conduit = conduit(key) else { return }
         conduits[Int(key.slot)] = nil
-        connected.subtract(1, ordering: .relaxed)
+        noteConnections(-1)
         conduit.close()
+    }
+
+    /// Counts connections, of the torrent and of the session.
+    func noteConnections(_ change: Int) {
+        connected.add(change, ordering: .relaxed)
+        services.connections.add(change, ordering: .relaxed)
+    }
+
+    /// Whether the session has all the connections that it may have.
+    private var isSessionFull: Bool {
+        services.connections.load(ordering: .relaxed) >= services.configuration.maxConnections
     }
 
     func conduit(_ key: PeerKey) -> PeerConduit? {

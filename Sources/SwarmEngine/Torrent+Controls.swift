@@ -17,8 +17,7 @@ extension Torrent {
     /// The group whose limit it shares, and whether that and the session's bind it.
     public func setGroup(_ name: String?, honouringSessionLimits honours: Bool = true) {
         amend { ($0.group, $0.honoursSessionLimits) = (name, honours) }
-        (uploadShare, downloadShare) = (nil, nil)
-        followLimits()
+        forgetShares()
     }
 
     /// Whether the session's rate goes to this torrent before others, or after them.
@@ -155,7 +154,7 @@ extension Session {
             present.uploadLimit = configuration.uploadLimit
             present.downloadLimit = configuration.downloadLimit
         }
-        divideLimits()
+        await divideAnew()
         for torrent in services.directory.all { await torrent.followConfiguration() }
     }
 }

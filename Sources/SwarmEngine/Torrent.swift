@@ -249,7 +249,7 @@ public actor Torrent {
         for conduit in arrivals.values { conduit.close() }
         conduits = []
         arrivals = [:]
-        connected.store(0, ordering: .relaxed)
+        noteConnections(-connectionCount)
     }
 
     func finishStopping() {

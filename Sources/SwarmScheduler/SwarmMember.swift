@@ -196,9 +196,12 @@ extension SwarmMember {
         _ endpoint: Endpoint, _ reason: CloseReason, now: Instant,
         into actions: inout ActionBuffer<TorrentAction>
     ) {
-        counters.dialFailures += 1
+        // Where the session has no room, nobody was asked.
+        let wasTried = reason != .tooManyConnections
+        if wasTried { counters.dialFailures += 1 }
         var generator = generator
-        peerList.dialFailed(endpoint, .refused, now: now, using: &generator)
+        peerList.dialFailed(
+            endpoint, wasTried ? .refused : .notAttempted, now: now, using: &generator)
         self.generator = generator
         if reason.departure == .ourselves { peerList.markOwn(endpoint) }
         dial(now: now, into: &actions)

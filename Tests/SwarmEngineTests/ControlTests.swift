@@ -208,8 +208,16 @@ import Units
         #expect(peer.client.hasPrefix("swarm"))
         await seeding.setGroups([:])
         try await TransferTests.completion(of: fetch)
+        // A session that is full dials nobody.
+        var configuration = fetching.configuration
+        configuration.maxConnections = 0
+        await fetching.setConfiguration(configuration)
         await seed.setMaxPeers(0)
-        try await eventually { seed.connectionCount == 0 }
+        try await eventually { seed.connectionCount == 0 && fetch.connectionCount == 0 }
+        await seed.setMaxPeers(nil)
+        await fetch.addPeers([TransferTests.endpoint(of: seeding)])
+        #expect(await fetch.slowness().peersConnected == 0)
+        #expect(await fetch.slowness().dialsUnderWay == 0)
         await fetching.shutdown()
         await seeding.shutdown()
     }
