@@ -102,7 +102,7 @@ extension SessionStore {
     }
 
     /// Forgets all that was claimed: the files are to be checked anew.
-    func forgetClaims(of id: TorrentRecord.ID) throws(SessionStoreError) {
+    public func forgetClaims(of id: TorrentRecord.ID) throws(SessionStoreError) {
         try durably { db in
             for table in ["resume", "tails", "files"] {
                 try db.execute(

@@ -14,6 +14,8 @@ struct Member {
     var holds = 0
     /// It is to be stopped and started.
     var needsRestart = false
+    /// It is active until its content is checked, also if it is paused.
+    var isToBeChecked = false
     /// It has failed, and waits for its user.
     var hasFailed = false
 

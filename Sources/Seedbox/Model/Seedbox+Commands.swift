@@ -46,6 +46,7 @@ extension Seedbox {
             members[id]?.isAdmitted = false
             members[id]?.bypassesQueue = false
             members[id]?.hasFailed = false
+            members[id]?.isToBeChecked = false
             catalogue.update(id) {
                 if $0.state == .failed || $0.state == .queued { $0.state = .paused }
             }
@@ -76,22 +77,6 @@ extension Seedbox {
             catalogue.remove(Set(present))
         }
         followQueue()
-    }
-}
-
-extension Seedbox {
-    /// Deletes what is a torrent's own on the disk.
-    private func deleteContent(of id: TorrentID) async throws(SeedboxError) {
-        guard let row = catalogue.row(id), row.content != nil else { return }
-        let (_, metainfo) = try known(id)
-        let content = try stored { store throws(SessionStoreError) in
-            try SavedContent(metainfo, in: row.folder, of: id.record, store: store)
-        }
-        do throws(StorageError) {
-            try content.delete()
-        } catch {
-            throw .storage("\(error)")
-        }
     }
 }
 

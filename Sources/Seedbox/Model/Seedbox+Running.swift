@@ -49,7 +49,7 @@ extension Seedbox {
     private func nextStep(_ id: TorrentID) -> Step? {
         guard let member = members[id], !isStopping else { return nil }
         let torrent = torrent(id)
-        let shouldBeActive = member.isAdmitted && member.holds == 0
+        let shouldBeActive = (member.isAdmitted || member.isToBeChecked) && member.holds == 0
         switch (torrent, shouldBeActive) {
         case (nil, true): return .open
         case (let torrent?, false): return .close(torrent)
@@ -70,8 +70,10 @@ extension Seedbox {
     }
 
     /// What a torrent that is not active shows.
-    private func showRest(_ id: TorrentID) {
-        guard let member = members[id], torrent(id) == nil, !member.hasFailed else { return }
+    func showRest(_ id: TorrentID) {
+        guard let member = members[id], torrent(id) == nil, !member.hasFailed,
+            !member.isToBeChecked
+        else { return }
         catalogue.update(id) { row in
             row.state = member.isPaused ? .paused : .queued
             row.rest()
@@ -141,6 +143,7 @@ extension Seedbox {
     func fail(_ id: TorrentID, _ text: String) {
         members[id]?.hasFailed = true
         members[id]?.isAdmitted = false
+        members[id]?.isToBeChecked = false
         catalogue.update(id) { row in
             row.state = .failed
             row.rest()

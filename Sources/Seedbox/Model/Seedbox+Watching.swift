@@ -147,6 +147,10 @@ extension Seedbox {
         guard let before, let after = catalogue.row(id) else { return }
         if after.state == .seeding, member.seedingSince == nil { members[id]?.seedingSince = now }
         if after.state != .seeding { members[id]?.seedingSince = nil }
+        if member.isToBeChecked, after.state != .checking {
+            members[id]?.isToBeChecked = false
+            if !member.isAdmitted { settle(id) }
+        }
         shared.statistics.withLock { statistics in
             statistics.count(\.downloaded, after.downloaded - before.downloaded)
             statistics.count(\.uploaded, after.uploaded - before.uploaded)

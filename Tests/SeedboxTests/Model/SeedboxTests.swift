@@ -261,3 +261,108 @@ import Units
         await box.box.shutdown()
     }
 }
+
+@Suite(.timeLimit(.minutes(2))) struct SeedboxContentTests {
+    private let scratch: ModelScratch
+
+    init() throws { scratch = try ModelScratch() }
+
+    private func seeding(
+        _ torrent: TestTorrent, in box: TestBox
+    ) async throws -> TorrentID {
+        try torrent.write(to: box.folder)
+        let id = try await box.box.add(AddRequest(.manifest(torrent.manifest))).id
+        try await box.wait(for: id, "seeds") { $0.state == .seeding }
+        return id
+    }
+
+    @Test func aCheckFindsWhatHasBeenDamagedAndAPausedTorrentIsPausedAfterIt() async throws {
+        let box = try await TestBox.open("box", in: scratch)
+        let torrent = TestTorrent("Album")
+        let id = try await seeding(torrent, in: box)
+        try await box.box.pause([id])
+        let file = FileHandle(forUpdatingAtPath: box.folder + "/Album/a.bin")
+        try file?.write(contentsOf: Data([1, 2, 3]))
+        try file?.close()
+        try await box.box.recheck([id])
+        let row = try await box.wait(for: id, "is checked") {
+            $0.state == .paused && !$0.isComplete
+        }
+        #expect(row.bytesDone == 170_000 - Int64(TestTorrent.pieceLength))
+        let map = try await box.box.pieces(of: id)
+        #expect(map.have.setCount == map.have.count - 1)
+        await box.box.shutdown()
+    }
+
+    @Test func theFilesThatAreWantedCanChangeWhileItRunsAndWhileItDoesNot() async throws {
+        let seed = try await TestBox.open("seed", in: scratch)
+        let torrent = TestTorrent("Album")
+        _ = try await seeding(torrent, in: seed)
+        let box = try await TestBox.open("box", in: scratch)
+        var request = AddRequest(.manifest(torrent.manifest))
+        (request.wantedFiles, request.startsPaused) = ([0], true)
+        let id = try await box.box.add(request).id
+        var changes = TorrentChanges()
+        changes.wanted = [0: false, 1: true]
+        try await box.box.change([id], changes)
+        #expect(box.box.catalogue.row(id)?.bytesWanted == 70_000)
+        try await box.box.start([id])
+        try await box.box.addPeers(id, [seed.endpoint])
+        try await box.wait(for: id, "fetches one file") { $0.isComplete && $0.downloaded > 0 }
+        changes.wanted = [0: true]
+        try await box.box.change([id], changes)
+        #expect(box.box.catalogue.row(id)?.bytesWanted == 170_000)
+        try await box.wait(for: id, "fetches the other") { $0.isComplete }
+        await box.box.shutdown()
+        #expect(torrent.isWhole(in: box.folder))
+        await seed.box.shutdown()
+    }
+
+    @Test func trackersThatAreSetAreKeptAndShown() async throws {
+        let box = try await TestBox.open("box", in: scratch) { $0.network.usesTrackers = false }
+        var request = AddRequest(.manifest(TestTorrent("Album", tracker: "http://a/x").manifest))
+        request.startsPaused = true
+        let id = try await box.box.add(request).id
+        #expect(try await box.box.trackers(of: id).map(\.url) == ["http://a/x"])
+        var changes = TorrentChanges()
+        changes.trackers = [["udp://b:1"], ["http://c/y", "http://d/z"]]
+        try await box.box.change([id], changes)
+        let rows = try await box.box.trackers(of: id)
+        #expect(rows.map(\.tier) == [0, 1, 1])
+        #expect(box.box.catalogue.row(id)?.tracker == "udp://b:1")
+        for bad in ["file:///etc/passwd", "gopher://x", "http://", "http://a b"] {
+            changes.trackers = [[bad]]
+            await #expect(throws: SeedboxError.self) { try await box.box.change([id], changes) }
+        }
+        #expect(try await box.box.trackers(of: id).count == 3)
+        await box.box.shutdown()
+    }
+
+    @Test func aCrashLosesNoTorrentAndNoWish() async throws {
+        let first = try await TestBox.open("box", in: scratch)
+        var ids: [TorrentID] = []
+        for number in 0..<5 {
+            var request = AddRequest(.manifest(TestTorrent("t\(number)").manifest))
+            request.startsPaused = true
+            ids.append(try await first.box.add(request).id)
+        }
+        var changes = TorrentChanges()
+        changes.labels = ["kept"]
+        try await first.box.change([ids[1]], changes)
+        try await first.box.remove([ids[0]])
+        // What another process would find now is what a crash leaves.
+        let copy = try scratch.folder("copy")
+        for file in ["session.db", "session.db-wal"] {
+            try FileManager.default.copyItem(
+                atPath: scratch.path + "/box/state/" + file, toPath: copy + "/" + file)
+        }
+        let second = try await TestBox.open("second", in: scratch) {
+            $0.storage.stateFolder = copy
+        }
+        let rows = second.box.catalogue.withRows { $0 }
+        #expect(rows.map(\.id) == Array(ids.dropFirst()))
+        #expect(rows.first?.labels == ["kept"])
+        await second.box.shutdown()
+        await first.box.shutdown()
+    }
+}

@@ -1,0 +1,92 @@
+import Dispatch
+import Metainfo
+import Storage
+import SwarmEngine
+
+// MARK: - What is done with the content
+
+extension Seedbox {
+    /// Believes nothing of what is known of the content, and hashes all of it again. A torrent
+    /// that is paused is paused again after it. Returns when that is recorded.
+    public func recheck(_ ids: [TorrentID]) async throws(SeedboxError) {
+        try expect(ids)
+        try await holding(ids) { () async throws(SeedboxError) in
+            for id in ids where members[id] != nil && catalogue.row(id)?.content != nil {
+                try stored { store throws(SessionStoreError) in
+                    try store.forgetClaims(of: id.record)
+                }
+                members[id]?.hasFailed = false
+                members[id]?.isToBeChecked = true
+                catalogue.update(id) { row in
+                    (row.state, row.progress) = (.checking, 0)
+                    if row.error?.kind == .local { row.error = nil }
+                }
+            }
+        }
+        followQueue()
+    }
+
+    /// Keeps the content in another folder: moved there, or, without `movingData`, taken to be
+    /// there already. What stands there is never written over. If it fails, the content is where
+    /// it was.
+    public func move(
+        _ ids: [TorrentID], to folder: String, movingData: Bool
+    ) async throws(SeedboxError) {
+        try expect(ids)
+        let folder = try AllowedRoots(settings).checked(folder)
+        let moved = ids.filter { catalogue.row($0)?.folder != folder }
+        try await holding(moved) { () async throws(SeedboxError) in
+            for id in moved where members[id] != nil {
+                if movingData, catalogue.row(id)?.content != nil {
+                    try await moveContent(of: id, to: folder)
+                } else {
+                    try stored { store throws(SessionStoreError) in
+                        try store.set(folder: folder, of: id.record)
+                    }
+                }
+                catalogue.update(id) { $0.folder = folder }
+            }
+        }
+    }
+
+    private func moveContent(of id: TorrentID, to folder: String) async throws(SeedboxError) {
+        throw .storage("\(folder): content cannot be moved by this version")
+    }
+
+    /// Deletes what is a torrent's own on the disk.
+    func deleteContent(of id: TorrentID) async throws(SeedboxError) {
+        guard let row = catalogue.row(id), row.content != nil else { return }
+        let (_, metainfo) = try known(id)
+        let content = try stored { store throws(SessionStoreError) in
+            try SavedContent(metainfo, in: row.folder, of: id.record, store: store)
+        }
+        try await onDisk { () throws(StorageError) in try content.delete() }
+    }
+
+    /// Does what takes long on a thread that may wait for the disk.
+    private func onDisk(
+        _ body: @escaping @Sendable () throws(StorageError) -> Void
+    ) async throws(SeedboxError) {
+        let failure = await withCheckedContinuation { done in
+            DispatchQueue.global().async {
+                do throws(StorageError) {
+                    try body()
+                    done.resume(returning: StorageError?.none)
+                } catch {
+                    done.resume(returning: error)
+                }
+            }
+        }
+        if let failure { throw .storage("\(failure)") }
+    }
+
+    /// The files of a torrent have the names that the torrent gives them, on the disk too: whoever
+    /// serves or checks it finds them by these. So nothing can be renamed, and this says so.
+    public func rename(
+        _ id: TorrentID, path: String, to name: String
+    ) async throws(SeedboxError) {
+        try expect([id])
+        throw .badValue(
+            field: "name", reason: "files of a torrent keep the names that the torrent gives them")
+    }
+}
