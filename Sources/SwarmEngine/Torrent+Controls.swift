@@ -46,7 +46,10 @@ extension Torrent {
     }
 
     /// Peers that the user knows. They are dialled before others.
-    public func addPeers(_ peers: [Endpoint]) { run(.peersFound(peers, .explicit)) }
+    public func addPeers(_ peers: [Endpoint]) {
+        guard machine != nil || seeker != nil else { return amend { $0.peers += peers } }
+        run(.peersFound(peers, .explicit))
+    }
 
     /// Asks for peers now: trackers as soon as they allow it.
     public func reannounce() async {

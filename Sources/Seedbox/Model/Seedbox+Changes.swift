@@ -98,7 +98,10 @@ extension Seedbox {
         guard peers.count <= Limits.peersNamedMax else {
             throw .badValue(field: "peers", reason: "more than \(Limits.peersNamedMax)")
         }
-        await torrent(id)?.addPeers(peers)
+        if let torrent = torrent(id) { return await torrent.addPeers(peers) }
+        // For when it is active.
+        let known = firstPeers[id] ?? []
+        firstPeers[id] = Array((known + peers).suffix(Limits.peersNamedMax))
     }
 
     public func reannounce(_ ids: [TorrentID]) async throws(SeedboxError) {

@@ -73,7 +73,7 @@ extension Seedbox {
             try stored { store throws(SessionStoreError) in
                 try store.remove(present.map(\.record))
             }
-            for id in present { members[id] = nil }
+            for id in present { (members[id], firstPeers[id]) = (nil, nil) }
             catalogue.remove(Set(present))
         }
         followQueue()

@@ -121,6 +121,8 @@ extension Seedbox {
             members[id]?.needsRestart = false
             shared.active.withLock { $0[id] = torrent }
             startCounting(id)
+            // Some may have been named while it was opened.
+            if let peers = firstPeers.removeValue(forKey: id) { await torrent.addPeers(peers) }
             await poll(id, torrent, now: Self.now)
         } catch {
             fail(id, "\(error)")
