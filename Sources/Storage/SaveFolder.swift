@@ -132,15 +132,6 @@ struct SaveFolder: Sendable {
         }
     }
 
-    /// A folder that holds something stays, and one that has gone is gone.
-    func removeEmptyFolder(_ elements: [String]) throws(StorageError) {
-        let (folder, last) = try parent(of: elements, creating: false)
-        guard
-            unlinkat(folder.rawValue, last, AT_REMOVEDIR) == 0
-                || [ENOENT, ENOTEMPTY, EEXIST].contains(errno)
-        else { throw StorageError(errno: errno, path: name(of: elements)) }
-    }
-
     /// Makes a symbolic link that says `text`. One that says so already is left as it is.
     func link(_ elements: [String], text: String) throws(StorageError) {
         let (folder, last) = try parent(of: elements, creating: true)

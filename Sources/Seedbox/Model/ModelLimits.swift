@@ -26,7 +26,7 @@ extension Limits {
     /// How often counters are written: what a crash forgets of them at most.
     static let noteSeconds = 20
     /// Torrents at which nothing happens are asked how they are once in so many seconds.
-    static let idlePollSeconds = 10
+    static let idlePollSeconds = 30
     /// Seconds after which a seedbox that ends waits no more.
     static let shutdownSeconds = 8
     /// Addresses of peers that a user names for a torrent at once.

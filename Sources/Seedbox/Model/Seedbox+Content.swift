@@ -50,17 +50,31 @@ extension Seedbox {
     }
 
     private func moveContent(of id: TorrentID, to folder: String) async throws(SeedboxError) {
-        throw .storage("\(folder): content cannot be moved by this version")
+        let content = try content(of: id)
+        catalogue.update(id) { row in (row.state, row.progress) = (.moving, 0) }
+        defer { showRest(id) }
+        let catalogue = catalogue
+        try await onDisk { () throws(StorageError) in
+            try content.move(to: folder) { progress in
+                catalogue.update(id) { row in
+                    let total = max(1, progress.total)
+                    row.progress = min(1, Double(progress.done) / Double(total))
+                }
+                return true
+            }
+        }
     }
 
     /// Deletes what is a torrent's own on the disk.
     func deleteContent(of id: TorrentID) async throws(SeedboxError) {
-        guard let row = catalogue.row(id), row.content != nil else { return }
-        let (_, metainfo) = try known(id)
-        let content = try stored { store throws(SessionStoreError) in
-            try SavedContent(metainfo, in: row.folder, of: id.record, store: store)
-        }
-        try await onDisk { () throws(StorageError) in try content.delete() }
+        guard catalogue.row(id)?.content != nil else { return }
+        let content = try content(of: id)
+        try await onDisk { () throws(StorageError) in _ = try content.remove() }
+    }
+
+    private func content(of id: TorrentID) throws(SeedboxError) -> TorrentContent {
+        let (record, metainfo) = try known(id)
+        return TorrentContent(metainfo, in: record.folder, store: store, record: id.record)
     }
 
     /// Does what takes long on a thread that may wait for the disk.

@@ -177,6 +177,7 @@ extension Seedbox {
             request.filePriorities = priorities(of: id)
             request.maxPeers = row.peersMax
             request.record = id.record
+            request.waitsForStorage = true
             request.peers = firstPeers.removeValue(forKey: id) ?? []
             return request
         } catch {

@@ -115,8 +115,10 @@ extension Seedbox {
         let elapsed = min(max(0, now - lastTick), Limits.tickSecondsMax)
         lastTick = now
         ticks += 1
-        let active = shared.active.withLock { $0 }
-        for (id, torrent) in active where isDue(id) { await poll(id, torrent, now: now) }
+        for (id, torrent) in due() {
+            await poll(id, torrent, now: now)
+            if isTurn(of: id) { await pollTrackers(id, torrent) }
+        }
         passTime(elapsed)
         enforceLimits(now: now)
         await followRates(now: now)
@@ -125,12 +127,41 @@ extension Seedbox {
     }
 
     /// Those at which something happens are asked each second, the others in turn.
-    private func isDue(_ id: TorrentID) -> Bool {
-        guard let row = catalogue.row(id) else { return false }
-        if row.state != .seeding || row.peersConnected > 0 || row.uploadRate > 0 { return true }
-        if let torrent = torrent(id), torrent.connectionCount > 0 { return true }
+    private func due() -> [(TorrentID, Torrent)] {
+        let active = shared.active.withLock { $0 }
+        return catalogue.withRows { rows in
+            rows.compactMap { row in
+                guard let torrent = active[row.id] else { return nil }
+                let isIdle =
+                    row.state == .seeding && row.peersConnected == 0 && row.uploadRate == 0
+                    && torrent.connectionCount == 0
+                return isIdle && !isTurn(of: row.id) ? nil : (row.id, torrent)
+            }
+        }
+    }
+
+    private func isTurn(of id: TorrentID) -> Bool {
         let turns = Int64(Limits.idlePollSeconds)
         return id.rawValue % turns == ticks % turns
+    }
+
+    /// What its trackers say of the swarm, and whether they answer.
+    private func pollTrackers(_ id: TorrentID, _ torrent: Torrent) async {
+        let trackers = await torrent.trackers()
+        guard self.torrent(id) === torrent, !trackers.isEmpty else { return }
+        let works = trackers.contains { $0.state == .working }
+        let failure = trackers.first { $0.state == .failing || $0.state == .disabled }
+        let warning = trackers.first { $0.state == .working && $0.message != nil }?.message
+        catalogue.update(id) { row in
+            row.seedsInSwarm = trackers.compactMap(\.seeds).max()
+            row.leechersInSwarm = trackers.compactMap(\.leechers).max()
+            guard row.error?.kind != .local else { return }
+            if works {
+                row.error = warning.map { TorrentTrouble(kind: .trackerWarning, text: $0) }
+            } else if let text = failure?.message {
+                row.error = TorrentTrouble(kind: .trackerError, text: text)
+            }
+        }
     }
 
     func pollAll(now: Int64) async {

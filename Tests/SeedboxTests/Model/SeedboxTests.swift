@@ -16,9 +16,10 @@ import Units
         try torrent.write(to: seed.folder)
         let seeding = try await seed.box.add(AddRequest(.manifest(torrent.manifest)))
         #expect(seeding.isNew)
-        let row = try await seed.wait(for: seeding.id, "seeds") { $0.state == .seeding }
+        let row = try await seed.wait(for: seeding.id, "seeds") {
+            $0.state == .seeding && $0.completed != nil
+        }
         #expect(row.isComplete)
-        #expect(row.completed != nil)
         #expect(row.content?.fileCount == 2)
 
         let leech = try await TestBox.open("leech", in: scratch)
@@ -365,5 +366,50 @@ import Units
         #expect(rows.first?.labels == ["kept"])
         await second.box.shutdown()
         await first.box.shutdown()
+    }
+
+    @Test func contentThatIsMovedIsServedFromThereWithoutBeingCheckedAgain() async throws {
+        let box = try await TestBox.open("box", in: scratch)
+        let torrent = TestTorrent("Album")
+        let id = try await seeding(torrent, in: box)
+        let target = box.folder + "/other/deep"
+        try await box.box.move([id], to: target, movingData: true)
+        let row = try await box.wait(for: id, "seeds from there") { $0.state == .seeding }
+        #expect(row.folder == target)
+        var isWhole = torrent.isWhole(in: target)
+        #expect(isWhole)
+        #expect(!FileManager.default.fileExists(atPath: box.folder + "/Album"))
+
+        try await box.box.pause([id])
+        try await box.box.move([id], to: box.folder, movingData: true)
+        #expect(box.box.catalogue.row(id)?.state == .paused)
+        isWhole = torrent.isWhole(in: box.folder)
+        #expect(isWhole)
+        await box.box.shutdown()
+        let again = try await TestBox.open("box", in: scratch)
+        #expect(again.box.catalogue.row(id)?.folder == box.folder)
+        await again.box.shutdown()
+    }
+
+    @Test("R8 content is not moved out of the allowed folders, nor over what stands there")
+    func movesAreKeptWithinTheRoots() async throws {
+        let box = try await TestBox.open("box", in: scratch)
+        let torrent = TestTorrent("Album")
+        let id = try await seeding(torrent, in: box)
+        for folder in ["/etc", "../x", box.folder + "/../../x"] {
+            await #expect(throws: SeedboxError.self) {
+                try await box.box.move([id], to: folder, movingData: true)
+            }
+        }
+        let taken = try scratch.folder("box/downloads/taken/Album")
+        try Data([7]).write(to: URL(fileURLWithPath: taken + "/a.bin"))
+        await #expect(throws: SeedboxError.self) {
+            try await box.box.move(
+                [id], to: box.folder + "/taken", movingData: true)
+        }
+        #expect(try Data(contentsOf: URL(fileURLWithPath: taken + "/a.bin")) == Data([7]))
+        #expect(box.box.catalogue.row(id)?.folder == box.folder)
+        try await box.wait(for: id, "goes on where it was") { $0.state == .seeding }
+        await box.box.shutdown()
     }
 }
