@@ -35,9 +35,7 @@ public actor Torrent {
     }
 
     private let known: Mutex<Metainfo?>
-    private let eventSink: AsyncStream<TorrentEvent>.Continuation?
-    /// Of all torrents whose events go elsewhere.
-    private static let noEvents = AsyncStream<TorrentEvent> { $0.finish() }
+    private let eventSink: AsyncStream<TorrentEvent>.Continuation
     private let onEvent: (@Sendable (TorrentEvent) -> Void)?
     let services: Services
     private nonisolated let wishes: Mutex<TorrentRequest>
@@ -47,29 +45,14 @@ public actor Torrent {
     let stopsMoving = StopSign()
     let ourID: PeerID
     let listenPort: UInt16
-    /// Made when something is to be said, since most torrents say nothing.
-    nonisolated var log: Logger {
-        var log = services.configuration.logger
-        log[metadataKey: "torrent"] = "\(infoHash)"
-        return log
-    }
+    let log: Logger
 
     /// What is there of the content is being found out.
     var isOpening = false
     var opening: TorrentOpening?
     var storage: TorrentStorage?
     /// Asks peers for the metadata; nil when it is known and its content is looked after.
-    var seeker: MetadataMachine? {
-        _read {
-            if let seekerPlace { yield seekerPlace.machine } else { yield nil }
-        }
-        _modify {
-            let place = seekerPlace ?? SeekerPlace()
-            yield &place.machine
-            seekerPlace = place.machine == nil ? nil : place
-        }
-    }
-    private var seekerPlace: SeekerPlace?
+    var seeker: MetadataMachine?
     var machine: TorrentMachine?
     /// The info dictionary is private; the hashes that belong to it may still be on their way.
     var hasProvedPrivate = false
@@ -125,14 +108,12 @@ public actor Torrent {
         self.loop = loop
         self.ourID = services.makePeerID()
         self.lastTransfer = LastTransfer(contentLength: metainfo?.layout.contentLength ?? 0)
+        var log = services.configuration.logger
+        log[metadataKey: "torrent"] = "\(request.infoHash)"
+        self.log = log
         self.onEvent = request.onEvent
-        guard request.onEvent == nil else {
-            (self.events, self.eventSink) = (Self.noEvents, nil)
-            return
-        }
-        let (events, sink) = AsyncStream<TorrentEvent>.makeStream(
+        (self.events, self.eventSink) = AsyncStream.makeStream(
             bufferingPolicy: .bufferingNewest(Limits.eventsMax))
-        (self.events, self.eventSink) = (events, sink)
     }
 
     /// What peers may know it by.
@@ -155,7 +136,7 @@ public actor Torrent {
 
     nonisolated func tell(_ event: TorrentEvent) {
         guard let onEvent else {
-            eventSink?.yield(event)
+            eventSink.yield(event)
             return
         }
         onEvent(event)
@@ -275,7 +256,7 @@ public actor Torrent {
         guard isStopping, !isFinishedStopping else { return }
         isFinishedStopping = true
         if case .failed = state {} else { state = .stopped }
-        eventSink?.finish()
+        eventSink.finish()
         for waiter in stopWaiters { waiter.resume() }
         stopWaiters = []
     }
@@ -289,11 +270,6 @@ extension TorrentMachine {
 
 extension MetadataMachine {
     fileprivate mutating func deadlineInPlace() -> Instant? { nextDeadline()?.0 }
-}
-
-/// Where a machine for metadata is kept. It is large, and few torrents have one.
-private final class SeekerPlace {
-    var machine: MetadataMachine?
 }
 
 /// Says to another thread that it is to stop.

@@ -48,4 +48,17 @@ extension Limits {
     static let authorizationBytesMax = 1_024
     /// Passwords that are checked at a time; each takes 32 MiB and a tenth of a second.
     static let passwordChecksMax = 2
+
+    // MARK: API
+
+    /// Rows of one delta or event. More are told faster as a list.
+    static let eventRowsMax = 2_000
+    /// Seconds between signs of life in an event stream that has nothing to tell.
+    static let eventBeatSeconds: Int64 = 15
+    /// Ids of one request: ten times the torrents that are meant to be held.
+    static let idsMax = 100_000
+    /// Peers that one request names.
+    static let peersAddedMax = 1_000
+    /// Links that are remembered with their secrets left out.
+    static let redactedLinksMax = 1_024
 }

@@ -154,8 +154,6 @@ extension Seedbox {
         log.error(
             "a torrent has failed", metadata: ["torrent": "\(id.rawValue)", "error": "\(text)"])
         settle(id)
-        // Its place is another's now.
-        followQueue()
     }
 
     private func close(_ id: TorrentID, _ torrent: Torrent) async {

@@ -13,19 +13,7 @@ extension Seedbox {
         guard !isStopping else { throw .stopping }
         var changes = changes
         changes.merge(later)
-        let new = try givenSettings.applying(changes)
-        try checkFolders(of: new)
-        try await take(new, changes)
-    }
-
-    /// Folders that are set at run time must be under those that whoever writes the file allows:
-    /// who may only speak to the daemon could otherwise have it write anywhere (R8).
-    private func checkFolders(of new: Settings) throws(SeedboxError) {
-        let roots = AllowedRoots(givenSettings)
-        let known = Set(
-            [settings.storage.downloadFolder] + settings.categories.compactMap(\.folder))
-        let named = [new.storage.downloadFolder] + new.categories.compactMap(\.folder)
-        for folder in named where !known.contains(folder) { _ = try roots.checked(folder) }
+        try await take(givenSettings.applying(changes), changes)
     }
 
     /// What file, environment and options say now. What was changed at run time stays over it.
@@ -83,6 +71,7 @@ extension Seedbox {
             throw .badValue(field: "name", reason: "has to be 1 to 128 bytes in one line")
         }
         try Self.check(category.seedingLimits)
+        if let folder = category.folder { _ = try AllowedRoots(settings).checked(folder) }
         try await changeSettings { settings in
             settings.categories.removeAll { $0.name == category.name }
             settings.categories.append(category)
