@@ -187,28 +187,6 @@ import Units
         await box.box.shutdown()
     }
 
-    @Test("R8 folders that are set at run time are under those that the file allows")
-    func settingsDoNotOpenOtherFolders() async throws {
-        let box = try await TestBox.open("box", in: scratch)
-        let old = box.box.settings
-        for folder in ["/etc", scratch.path, box.folder + "/../state"] {
-            var new = old
-            new.storage.downloadFolder = folder
-            await #expect(throws: SeedboxError.self) {
-                try await box.box.changeSettings(SettingsChanges(from: old, to: new))
-            }
-            var category = Category(name: "films")
-            category.folder = folder
-            await #expect(throws: SeedboxError.self) { try await box.box.setCategory(category) }
-        }
-        #expect(box.box.settings == old)
-        var new = old
-        new.storage.downloadFolder = box.folder + "/inner"
-        try await box.box.changeSettings(SettingsChanges(from: old, to: new))
-        #expect(box.box.settings.storage.downloadFolder == box.folder + "/inner")
-        await box.box.shutdown()
-    }
-
     @Test("R9 a torrent by URL is not fetched from near, nor from files")
     func urlsThatLeadNearAreRefused() async throws {
         let box = try await TestBox.open("box", in: scratch)
