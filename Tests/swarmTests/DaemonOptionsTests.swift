@@ -18,9 +18,26 @@ import Units
         #expect(try client("--api-socket", "s").place == .socket("s"))
         #expect(try client().place.description == "127.0.0.1:9091")
         #expect(try client().credential == nil)
-        #expect(throws: (any Error).self) {
-            try DaemonOptions.parse(["--api", "h:1", "--api-socket", "s"])
-        }
+        #expect(try client("--api", "h:1", "--api-socket", "s").place == .socket("s"))
+        // Who names one on the command line does not mean the other one of the environment.
+        let added = EnvironmentArguments.added(
+            to: ["list", "--api", "h:1"],
+            options: EnvironmentArguments.options(of: List.self),
+            environment: ["SWARM_API_SOCKET": "/s", "SWARM_TOKEN_FILE": "/t"])
+        #expect(added == ["--token-file=/t"])
+        let config = "home/.config/swarm/config.toml"
+        try folder.file(config, "[api]\nlisten = \"0.0.0.0:7000\"\npassword = \"secret\"\n")
+        #expect(try client().place.description == "127.0.0.1:7000")
+        try folder.file(config, "[api]\nbase-path = \"/box\"\n")
+        #expect(try client().basePath == "/box")
+        #expect(try client("--api", "h:1").basePath == "")
+        let behind = try client("--api", "h:1/a/b/")
+        #expect(
+            String(decoding: behind.request("GET", "/session", nil), as: UTF8.self)
+                .hasPrefix("GET /a/b/api/v1/session HTTP/1.1\r\nHost: h:1\r\n"))
+        #expect(throws: (any Error).self) { try client("--api", "h:1/a b") }
+        try folder.file(config, "[api]\nlisten = nonsense\n")
+        #expect(try client().place.description == "127.0.0.1:9091")
         try FileManager.default.createDirectory(
             atPath: folder.path("run/swarm"), withIntermediateDirectories: true)
         let path = folder.path("run/swarm/api.sock")

@@ -21,6 +21,8 @@ struct APIClient: Sendable {
     }
 
     let place: APIPlace
+    /// What the daemon's own paths stand behind, as it is set: `/swarm`.
+    var basePath = ""
     var credential: Credential?
 
     // MARK: - Requests
@@ -56,7 +58,7 @@ struct APIClient: Sendable {
 
     /// The bytes of a request.
     func request(_ method: String, _ path: String, _ body: JSON?) -> [UInt8] {
-        var head = "\(method) /api/v1\(path) HTTP/1.1\r\nHost: \(place.host)\r\n"
+        var head = "\(method) \(basePath)/api/v1\(path) HTTP/1.1\r\nHost: \(place.host)\r\n"
         head += "User-Agent: swarm/\(programVersion)\r\nAccept: application/json\r\n"
         head += "Connection: close\r\n"
         if let credential { head += "Authorization: \(credential.header)\r\n" }

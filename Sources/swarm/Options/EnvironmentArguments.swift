@@ -25,13 +25,25 @@ enum EnvironmentArguments {
     ) -> [String] {
         let given = Array(arguments.prefix { $0 != "--" })
         var added: [String] = []
-        for option in options where !given.contains(where: { names($0, option) }) {
+        for option in options where !given.contains(where: { settles($0, option) }) {
             for name in option.longNames {
                 guard let value = environment[variable(for: name)] else { continue }
                 added += spelled(name, option, value)
             }
         }
         return added
+    }
+
+    /// Options that say the same thing in two ways: who gives one means it instead of the other.
+    private static let alternatives: Set = ["api", "api-socket"]
+
+    /// Whether nothing more need be said of the option when there is this argument.
+    private static func settles(_ argument: String, _ option: Shape) -> Bool {
+        if names(argument, option) { return true }
+        guard argument.hasPrefix("--"), !alternatives.isDisjoint(with: option.longNames) else {
+            return false
+        }
+        return alternatives.contains(String(argument.dropFirst(2).prefix { $0 != "=" }))
     }
 
     /// Whether the argument is the option, with or without its value. The other name of a switch
