@@ -9,6 +9,13 @@ public struct FileIdentity: Hashable, Sendable {
     /// Nanoseconds since 1970.
     public let modified: Int64
 
+    /// What is at the path now, links followed; nil if nothing is. Asks the file system.
+    public init?(at path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        self.init(status)
+    }
+
     init(_ status: stat) {
         self.device = UInt64(status.st_dev)
         self.inode = UInt64(status.st_ino)

@@ -198,7 +198,14 @@ extension Torrent {
     private func probeStorage() {
         guard !isStopping else { return giveUpOpening() }
         guard case .waitingForStorage = state, let metainfo else { return }
-        isOpening = services.startup.run(.sync) { self.open(metainfo) }
+        let (folder, before) = (request.directory, probedFolder)
+        isOpening = services.startup.run(.sync) {
+            let now = FileIdentity(at: folder)
+            // As long as the folder is as it was, opening it again would come to the same.
+            if let before, before == now { return self.onLoop { $0.storageGone() } }
+            self.onLoop { $0.probedFolder = .some(now) }
+            self.open(metainfo)
+        }
         if !isOpening { failedToOpen(.stopped) }
     }
 }

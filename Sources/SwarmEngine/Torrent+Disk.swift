@@ -153,6 +153,7 @@ extension Torrent {
             return closeStorage()
         }
         if case .waitingForStorage = waitedFor { tell(.storageFound) }
+        probedFolder = nil
         guard machine == nil else { return goOn(having: had, wanted) }
         let wasSeeking = seeker != nil
         let machine = TorrentMachine(

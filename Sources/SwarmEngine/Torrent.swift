@@ -71,6 +71,8 @@ public actor Torrent {
     var savedTotals = TorrentTotals()
     var lastDiskError: EngineError?
     var isReadingPaused = false
+    /// The folder of a disk that is waited for, as it was when it was last looked into.
+    var probedFolder: FileIdentity??
     /// What the torrent may use of the session's limits.
     var uploadShare: ByteRate?
     var downloadShare: ByteRate?
