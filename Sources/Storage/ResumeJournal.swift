@@ -68,6 +68,8 @@ final class ResumeJournal: Sendable {
         var saidNotRecorded = false
         var closes = false
         var isClosed = false
+        /// Something has been recorded since this was opened.
+        var hasRecorded = false
     }
 
     private let layout: ContentLayout
@@ -293,6 +295,7 @@ final class ResumeJournal: Sendable {
             return !state.isClosed && !state.closes
         }
         guard isOpen else { return }
+        state.withLock { $0.hasRecorded = true }
         let created = files.takeCreated().mapValues { KnownFile(identity: $0, isWhole: false) }
         do throws(SessionStoreError) {
             try target.store.journal(files: created, of: target.id) {
@@ -440,6 +443,10 @@ final class ResumeJournal: Sendable {
         _ durable: Bitfield, _ synced: [UInt32], _ finished: [FileIndex], ended: Bool
     ) -> Bool {
         guard let target else { return true }
+        // What was whole at the start and has not been touched since is in the store as it is.
+        // Thousands of torrents are let go of so without waiting for the disk thousands of times.
+        let isTouched = state.withLock { $0.hasRecorded || !$0.syncing.isEmpty }
+        if ended, !isTouched, synced.isEmpty, finished.isEmpty, durable.isFull { return true }
         var known: [UInt32: KnownFile] = [:]
         for number in synced + finished.map(\.rawValue) where known[number] == nil {
             guard let identity = files.identity(of: number) else { continue }
@@ -452,6 +459,7 @@ final class ResumeJournal: Sendable {
             try target.store.record(
                 durable, files: known, ended: ended, folder: folder, of: target.id
             ) { self.tail(withEpoch: false) }
+            state.withLock { $0.hasRecorded = true }
             return true
         } catch {
             say(error)

@@ -41,6 +41,23 @@ private typealias File = TestTorrent.File
         }
     }
 
+    @Test func whatIsWholeAndWasOnlyServedIsLetGoOfWithoutBeingRecordedAgain() throws {
+        let first = try open(bench)
+        try first.putAll(torrent)
+        #expect(try first.closed() == nil)
+        let onlooker = try bench.store()
+        let version = { () -> Int? in
+            // Changes when another connection has written.
+            try onlooker.queue.read { try Int.fetchOne($0, sql: "PRAGMA data_version") }
+        }
+        let before = try version()
+        let second = try open(bench)
+        #expect(second.had.isFull)
+        #expect(try second.closed() == nil)
+        #expect(try version() == before)
+        #expect(try onlooker.claims(of: id, pieceCount: 5)?.claims.endedInOrder == true)
+    }
+
     /// Pieces 0 to 3 recorded, 4 to 6 in the tail, then the end.
     private func crashed() throws -> Bench {
         let storage = try open(bench)
