@@ -10,7 +10,9 @@ struct RequestTarget: Sendable {
     init?(_ target: String, basePath: String = "") {
         let (rawPath, rawQuery) = Self.split(target)
         guard rawPath.hasPrefix(basePath) else { return nil }
-        let rest = rawPath.dropFirst(basePath.count)
+        var rest = rawPath.dropFirst(basePath.count)
+        // transmission-remote writes this path so, and this path alone.
+        if rest == TransmissionRPC.path + "/" { rest.removeLast() }
         guard rest.first == "/" else { return nil }
         var segments: [String] = []
         if rest != "/" {

@@ -11,6 +11,8 @@ import Units
         #expect(target.query.map(\.name) == ["x", "y", "x", "z"])
         #expect(target.query.map(\.value) == ["1 2", "&", "3", ""])
         #expect(RequestTarget("/")?.segments == [])
+        #expect(RequestTarget("/transmission/rpc/")?.path == "/transmission/rpc")
+        #expect(RequestTarget("/transmission/rpc//") == nil)
     }
 
     @Test(
