@@ -11,6 +11,8 @@ test=(transmission-daemon transmission-cli aria2 rtorrent opentracker python3 py
     python3-libtorrent prometheus)
 libtorrent=2.1.1
 venv=.build-tools/libtorrent
+transmission_rpc=7.0.12
+rpc_venv=.build-tools/transmission-rpc
 
 fail() {
     echo "make: $*" >&2
@@ -96,6 +98,20 @@ install_libtorrent() {
     fi
 }
 
+# A library that drives Transmission, and so our daemon too.
+install_transmission_rpc() {
+    "$rpc_venv/bin/python" -c "import transmission_rpc" 2>/dev/null && return 0
+    echo "installing transmission-rpc $transmission_rpc into $rpc_venv"
+    rm -rf "$rpc_venv"
+    mkdir -p "$(dirname "$rpc_venv")"
+    if ! /usr/bin/python3 -m venv "$rpc_venv" ||
+        ! "$rpc_venv/bin/pip" install --quiet --disable-pip-version-check \
+            "transmission-rpc==$transmission_rpc"; then
+        rm -rf "$rpc_venv"
+        echo "make: PyPI has not given transmission-rpc; its tests will be skipped" >&2
+    fi
+}
+
 need_swift
 for set in "$@"; do
     case $set in
@@ -105,6 +121,7 @@ for set in "$@"; do
         if as_root true; then
             install_packages "${test[@]}"
             install_libtorrent
+            install_transmission_rpc
         else
             echo "make: not root: the tests against other clients will be skipped" >&2
         fi
