@@ -23,7 +23,7 @@ struct ConfigShow: ParsableCommand, TakesSettings {
 
     func run() throws {
         let console = global.configuredConsole()
-        let loaded = try settings.loaded(ProcessInfo.processInfo.environment)
+        let loaded = try settings.loaded(ProcessInfo.processInfo.environment).withKeptChanges()
         guard !global.json else { return try console.print(loaded.json) }
         var lines: [StyledLine] = []
         for key in SettingKey.all {
