@@ -260,6 +260,9 @@ public final class SessionStore: Sendable {
     // MARK: - Opening
 
     private static func open(_ path: String) throws(SessionStoreError) -> DatabaseQueue {
+        // Made by SQLite it would be for everybody to read, and so would the files beside it.
+        let made = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        if made >= 0 { close(made) }
         do {
             var configuration = Configuration()
             configuration.journalMode = .wal
