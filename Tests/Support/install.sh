@@ -28,10 +28,11 @@ unit() {
     local text
     text=$(mktemp)
     sed "s|@PREFIX@|$home|" "$1" >"$text"
-    put -m 644 "$text" "$prefix/lib/systemd/$2/swarm.service"
+    put -m 644 "$text" "$prefix/$2/swarm.service"
     rm -f "$text"
 }
-unit Docs/systemd/swarm.service system
-unit Docs/systemd/swarm.user.service user
+unit Docs/systemd/swarm.service lib/systemd/system
+# Also of a prefix in a home folder, this is where users' units are looked for.
+unit Docs/systemd/swarm.user.service share/systemd/user
 put -m 644 Docs/systemd/sysusers.conf "$prefix/lib/sysusers.d/swarm.conf"
 echo "installed below $prefix"

@@ -36,7 +36,7 @@ import Testing
         try install()
         for file in [
             "bin/swarm", "share/man/man1/swarm.1", "lib/systemd/system/swarm.service",
-            "lib/systemd/user/swarm.service", "lib/sysusers.d/swarm.conf",
+            "share/systemd/user/swarm.service", "lib/sysusers.d/swarm.conf",
             "share/bash-completion/completions/swarm", "share/zsh/site-functions/_swarm",
             "share/fish/vendor_completions.d/swarm.fish",
         ] {
@@ -53,7 +53,7 @@ import Testing
         let unit = folder.path("usr/lib/systemd/system/swarm.service")
         let verified = try run(Self.systemdAnalyze, ["verify", "--man=no", unit])
         #expect(verified == (0, ""))
-        let user = folder.path("usr/lib/systemd/user/swarm.service")
+        let user = folder.path("usr/share/systemd/user/swarm.service")
         let userVerified = try run(
             Self.systemdAnalyze, ["verify", "--man=no", "--user", user],
             ["XDG_RUNTIME_DIR": folder.path(""), "HOME": folder.path("")])
