@@ -41,4 +41,7 @@ enum Limits {
 
     /// Words that a shell is offered to complete a torrent's name; more help nobody.
     static let completionsMax = 1_000
+
+    /// How long the daemon may take to end once it is asked to.
+    static let stopTimeMax = Duration.milliseconds(9_800)
 }

@@ -13,6 +13,7 @@ struct Swarm: ParsableCommand {
         Seed.self, Fetch.self, Create.self, Show.self, Verify.self, Edit.self, Magnet.self,
         Add.self, List.self, Info.self, Files.self, Peers.self, Trackers.self, Why.self, Top.self,
         Pause.self, Resume.self, Remove.self, Move.self, Limit.self, Label.self, Recheck.self,
-        Reannounce.self, DHT.self, Config.self, DoctorCommand.self, Completions.self,
+        Reannounce.self, DHT.self, DaemonCommand.self, Config.self, DoctorCommand.self,
+        Completions.self,
     ]
 }

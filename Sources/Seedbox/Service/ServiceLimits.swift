@@ -28,4 +28,9 @@ extension Limits {
     /// trackers and certificates do not mind more.
     static let clockSecondsMax: Int64 = 5
     static let clockSecondsApart: UInt64 = 60
+
+    // MARK: Service
+
+    /// How often the service manager is told how things are.
+    static let heartbeat = Duration.seconds(5)
 }

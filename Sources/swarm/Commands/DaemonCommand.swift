@@ -1,0 +1,81 @@
+import ArgumentParser
+import FoundationEssentials
+import Glibc
+import JSONText
+import Seedbox
+import Terminal
+
+struct DaemonCommand: AsyncParsableCommand, TakesSettings {
+    static let configuration = CommandConfiguration(
+        commandName: "daemon",
+        abstract: "Run the seedbox: many torrents, for months, driven by a page and by programs.",
+        discussion: """
+            Stays in the foreground. SIGHUP makes it read its settings again; SIGTERM and SIGINT \
+            end it within ten seconds, with trackers told and everything saved.
+            See config show for all settings and their values.
+            """)
+
+    @OptionGroup(title: "Settings") var settings: SettingsOptions
+    @OptionGroup(title: "Output") var global: GlobalOptions
+
+    func run() async throws {
+        let console = global.configuredConsole()
+        let environment = ProcessInfo.processInfo.environment
+        let stops = StopSignals.graceful()
+        let hangUps = StopSignals.hangUps()
+        var sources = settings.sources(environment)
+        if global.verbose > 0 {
+            let level = global.verbose > 1 ? "trace" : "debug"
+            sources.options.append(.init("--verbose", sets: "log.level", to: [level]))
+        } else if global.quiet {
+            sources.options.append(.init("--quiet", sets: "log.level", to: ["warning"]))
+        }
+        do {
+            let loaded = try sources.load()
+            let output = LogOutput(
+                loaded.settings.log, isJournal: LogOutput.isJournal(environment)
+            ) { line in
+                _ = writeAll(line, to: STDERR_FILENO)
+            }
+            let daemon = try await SeedboxDaemon(loaded, from: sources, output: output)
+            let signal = try await daemon.run(until: bounded(stops), reloadAt: hangUps) { place in
+                Self.announce(place, on: console)
+            }
+            if let signal { throw EarlyEnd(status: ExitStatus(signal: signal)) }
+        } catch let error as SettingsError {
+            throw Failure(error)
+        } catch let error as SeedboxError {
+            if case .badValue = error { throw Failure(.badConfiguration, nil, "\(error)") }
+            throw Failure(.failed, nil, "\(error)")
+        }
+    }
+
+    /// Signals to stop. From the first one on the process has ten seconds, whatever hangs.
+    private func bounded(_ stops: AsyncStream<Int32>) -> AsyncStream<Int32> {
+        let (stream, continuation) = AsyncStream.makeStream(of: Int32.self)
+        Task.detached {
+            for await signal in stops {
+                // The service manager and containers kill what takes longer.
+                Task.detached {
+                    try? await Task.sleep(for: Limits.stopTimeMax)
+                    _ = writeAll("swarm: not all could be saved in time\n", to: STDERR_FILENO)
+                    _exit(ExitStatus.failed.rawValue)
+                }
+                continuation.yield(signal)
+            }
+        }
+        return stream
+    }
+
+    private static func announce(_ place: SeedboxDaemon.Place, on console: Console) {
+        if console.options.json {
+            try? console.print([
+                "event": "ready", "page": .optional(place.page),
+                "socket": .optional(place.socket),
+            ])
+            return
+        }
+        if let page = place.page { try? console.print("the page is at \(page)") }
+        if let socket = place.socket { try? console.print("the socket is \(terminalSafe(socket))") }
+    }
+}

@@ -1,0 +1,175 @@
+import Foundation
+import Glibc
+import Testing
+
+/// The daemon as a process: how it begins, what it tells, and how it ends.
+@Suite struct DaemonTests {
+    private let swarm: Binary
+
+    init() throws { swarm = Binary(folder: try TemporaryFolder()) }
+
+    /// One that speaks to nobody else, at ports that are free.
+    private static let alone = [
+        "SWARM_PORT": "0", "SWARM_BIND": "127.0.0.1", "SWARM_API": "127.0.0.1:0",
+        "SWARM_NETWORK_DHT": "false", "SWARM_NETWORK_LSD": "false",
+    ]
+
+    private func start(_ environment: [String: String] = [:]) throws -> Running {
+        try Running(swarm, ["daemon"], environment: Self.alone.merging(environment) { $1 })
+    }
+
+    private func content(of page: String) throws -> String {
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/curl")
+        process.arguments = ["-fsS", page]
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        try process.run()
+        let data = pipe.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return String(decoding: data, as: UTF8.self)
+    }
+
+    private func state(_ name: String) -> String {
+        swarm.folder.path("home/.local/state/swarm/" + name)
+    }
+
+    @Test func saysWhereThePageIsAndEndsWithinTenSeconds() throws {
+        let daemon = try start()
+        let ready = try daemon.event("ready")
+        let page = try #require(ready["page"] as? String)
+        #expect(page.hasPrefix("http://127.0.0.1:") && page.hasSuffix("/"))
+        #expect(try content(of: page).contains("<html"))
+        let asked = ContinuousClock.now
+        daemon.signal(SIGTERM)
+        #expect(try daemon.end().status == 143)
+        #expect(ContinuousClock.now - asked < .seconds(10))
+    }
+
+    @Test func tellsTheServiceManagerWhatBecomesOfIt() throws {
+        let path = swarm.folder.path("notify")
+        let manager = try NotifyEar(path)
+        let daemon = try start(["NOTIFY_SOCKET": path, "WATCHDOG_USEC": "200000"])
+        _ = try daemon.event("ready")
+        #expect(try manager.message(with: "READY=1").contains("STATUS=0 torrents"))
+        _ = try manager.message(with: "WATCHDOG=1")
+        daemon.signal(SIGHUP)
+        #expect(try manager.message(with: "RELOADING=1").contains("MONOTONIC_USEC="))
+        _ = try manager.message(with: "READY=1")
+        daemon.signal(SIGTERM)
+        _ = try manager.message(with: "STOPPING=1")
+        #expect(try daemon.end().status == 143)
+    }
+
+    @Test func aSecondDaemonLeavesAndSaysWhy() throws {
+        let first = try start()
+        _ = try first.event("ready")
+        let second = try swarm.run("daemon", environment: Self.alone)
+        #expect(second.status == 1)
+        #expect(second.error.contains("swarm: "), "\(second.error)")
+        #expect(second.error.contains("another"), "\(second.error)")
+        first.signal(SIGINT)
+        #expect(try first.end().status == 130)
+        // What the first one had is free again.
+        let third = try start()
+        _ = try third.event("ready")
+        third.signal(SIGTERM)
+        #expect(try third.end().status == 143)
+    }
+
+    @Test func readsItsSettingsAgain() throws {
+        let file = "home/.config/swarm/config.toml"
+        try swarm.folder.file(file, "[log]\nlevel = \"info\"\n")
+        let daemon = try start()
+        _ = try daemon.event("ready")
+        try swarm.folder.file(file, "[log]\nlevel = \"loud\"\n")
+        daemon.signal(SIGHUP)
+        try daemon.wait(for: "config.toml:2:9: log.level: write one of")
+        try swarm.folder.file(file, "[network]\npex = false\n")
+        daemon.signal(SIGHUP)
+        try daemon.wait(for: "setting=network.pex")
+        try daemon.wait(for: "the settings were read again")
+        daemon.signal(SIGTERM)
+        #expect(try daemon.end().status == 143)
+    }
+
+    @Test("R16 nobody else can look into the state")
+    func theStateIsOnesOwn() throws {
+        let daemon = try start()
+        _ = try daemon.event("ready")
+        daemon.signal(SIGTERM)
+        #expect(try daemon.end().status == 143)
+        var status = stat()
+        #expect(stat(state("session.db"), &status) == 0)
+        #expect(status.st_mode & 0o077 == 0)
+        #expect(stat(state(""), &status) == 0)
+        #expect(status.st_mode & 0o077 == 0)
+    }
+
+    @Test func aPortThatIsTakenIsToldAndTheStateIsGivenUp() throws {
+        let first = try start()
+        let page = try #require(try first.event("ready")["page"] as? String)
+        let port = try #require(URL(string: page)?.port)
+        let second = try swarm.run(
+            "daemon", "--state-dir", "other",
+            environment: Self.alone.merging(["SWARM_API": "127.0.0.1:\(port)"]) { $1 })
+        #expect(second.status == 1)
+        #expect(second.error.contains(":\(port): cannot be listened at: "), "\(second.error)")
+        first.signal(SIGTERM)
+        _ = try first.end()
+    }
+
+    @Test func badSettingsAreTheirOwnStatus() throws {
+        try swarm.folder.file("c.toml", "[api]\nlisten = \"0.0.0.0:1\"\n")
+        let refused = try swarm.run("daemon", "--config", "c.toml")
+        #expect(refused.status == 3)
+        #expect(refused.error.contains("can be reached by others"))
+    }
+}
+
+extension Running {
+    /// Waits until standard error has these words.
+    func wait(for words: String, within seconds: Double = 20) throws {
+        let deadline = Date(timeIntervalSinceNow: seconds)
+        while !errorText.contains(words) {
+            guard deadline.timeIntervalSinceNow > 0 else {
+                throw TimedOut(description: "no '\(words)' in: \(errorText)")
+            }
+            usleep(20_000)
+        }
+    }
+}
+
+/// Hears what a service manager is told.
+private final class NotifyEar {
+    private let descriptor: Int32
+
+    init(_ path: String) throws {
+        descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+        let code = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard code == 0 else { throw Running.TimedOut(description: "no socket at \(path)") }
+    }
+
+    deinit { close(descriptor) }
+
+    /// The next message with these words.
+    func message(with words: String, within seconds: Double = 30) throws -> String {
+        let deadline = Date(timeIntervalSinceNow: seconds)
+        while deadline.timeIntervalSinceNow > 0 {
+            var place = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            guard poll(&place, 1, 100) > 0 else { continue }
+            var bytes = [UInt8](repeating: 0, count: 4_096)
+            let count = recv(descriptor, &bytes, bytes.count, 0)
+            let text = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+            if text.contains(words) { return text }
+        }
+        throw Running.TimedOut(description: "the manager was not told '\(words)'")
+    }
+}
