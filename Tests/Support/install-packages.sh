@@ -8,11 +8,13 @@ cd "$(dirname "$0")/../.."
 
 build=(libssl-dev zlib1g-dev libsqlite3-dev iproute2)
 test=(transmission-daemon transmission-cli aria2 rtorrent opentracker python3 python3-venv
-    python3-libtorrent prometheus)
+    python3-libtorrent prometheus chromium chromium-driver)
 libtorrent=2.1.1
 venv=.build-tools/libtorrent
 transmission_rpc=7.0.12
 rpc_venv=.build-tools/transmission-rpc
+selenium=4.51.0
+browser=.build-tools/selenium
 
 fail() {
     echo "make: $*" >&2
@@ -112,6 +114,19 @@ install_transmission_rpc() {
     fi
 }
 
+# What drives Chromium, for the tests of the web page.
+install_selenium() {
+    "$browser/bin/python" -c "import selenium" 2>/dev/null && return 0
+    echo "installing selenium $selenium into $browser"
+    rm -rf "$browser"
+    mkdir -p "$(dirname "$browser")"
+    if ! /usr/bin/python3 -m venv "$browser" ||
+        ! "$browser/bin/pip" install --quiet --disable-pip-version-check "selenium==$selenium"; then
+        rm -rf "$browser"
+        echo "make: PyPI has not given selenium; the test of the web page will be skipped" >&2
+    fi
+}
+
 need_swift
 for set in "$@"; do
     case $set in
@@ -122,6 +137,7 @@ for set in "$@"; do
             install_packages "${test[@]}"
             install_libtorrent
             install_transmission_rpc
+            install_selenium
         else
             echo "make: not root: the tests against other clients will be skipped" >&2
         fi
