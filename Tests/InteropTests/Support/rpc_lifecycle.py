@@ -64,8 +64,12 @@ def main():
     torrent = client.get_torrent(id)
     assert torrent.percent_done == torrent.percent_complete == 1
     # This version of the library asks for it by name only.
-    pieces = client.get_torrent(id, arguments=["id", "availability", "pieceCount"])
-    assert pieces.fields["availability"] == [-1] * pieces.piece_count
+    def has_every_piece():
+        pieces = client.get_torrent(id, arguments=["id", "availability", "pieceCount"])
+        assert len(pieces.fields["availability"]) == pieces.piece_count
+        return set(pieces.fields["availability"]) == {-1}
+
+    until("every piece is there", has_every_piece)
     client.reannounce_torrent(id)
 
     client.change_torrent(
