@@ -57,7 +57,7 @@ public final class SeedboxDaemon: Sendable {
         of seedbox: Seedbox, _ counters: AutomationCounters, _ output: LogOutput
     ) -> [Route] {
         WebPage.routes + APIRoutes(seedbox, logs: output).routes
-            + Metrics(seedbox, counters: counters).routes
+            + TransmissionRPC(seedbox).routes + Metrics(seedbox, counters: counters).routes
     }
 
     /// What programs that are started may know: neither secrets, nor how to speak for the daemon.
