@@ -39,7 +39,8 @@ struct SwarmDaemon: Sendable {
     /// What a script of ours prints that plays another program.
     func play(_ script: String, _ arguments: [String], with python: String) async throws -> String {
         try await host.run(
-            [python, "-B", "-W", "ignore", Self.support(script).path] + arguments, within: .seconds(120))
+            [python, "-B", "-W", "ignore", Self.support(script).path] + arguments,
+            within: .seconds(120))
     }
 
     static var rpc: String { "http://127.0.0.1:\(port)/transmission/rpc" }
