@@ -21,6 +21,9 @@ extension Limits {
     static let connectionsMax = 512
     /// Seconds in which a reader takes nothing of what it has asked for.
     static let readerStallSecondsMax = 60
+    /// Bytes of an answer that the kernel keeps for a reader, as a hint: it takes up to twice that.
+    /// Without, it would keep megabytes for each.
+    static let unreadAnswerBytesMax = 128 << 10
     /// Bytes of a refused body that are read so that its sender sees the answer.
     static let refusedBodyBytesMax = 256 << 10
     /// Bytes of all bodies that are being read.

@@ -166,6 +166,9 @@ private struct WatchedChannel: ServerChildChannel {
             return channel.eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel)
         }
         return channel.eventLoop.makeCompletedFuture {
+            // What a reader does not take waits in the kernel only up to here.
+            try? channel.syncOptions?.setOption(
+                .socketOption(.so_sndbuf), value: Limits.unreadAnswerBytesMax)
             let watch = ConnectionWatch(connections)
             try channel.pipeline.syncOperations.addHandler(watch)
         }.flatMap { http.setup(channel: channel, logger: logger) }

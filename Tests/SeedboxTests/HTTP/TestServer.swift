@@ -106,9 +106,14 @@ final class RawSocket: Sendable {
     private let file: Int32
     private let pending = Mutex<[UInt8]>([])
 
-    init(port: Int) throws {
+    /// - Parameter receiveBytes: What the kernel takes before it is read.
+    init(port: Int, receiveBytes: Int32? = nil) throws {
         file = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard file >= 0 else { throw SocketFault(what: "socket") }
+        if var receiveBytes {
+            let size = socklen_t(MemoryLayout<Int32>.size)
+            setsockopt(file, SOL_SOCKET, SO_RCVBUF, &receiveBytes, size)
+        }
         var timeout = timeval(tv_sec: 20, tv_usec: 0)
         setsockopt(
             file, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
