@@ -22,5 +22,5 @@ func withAllRoutes(_ body: @Sendable ([Route], Seedbox) async throws -> Void) as
 
 func allRoutes(_ seedbox: Seedbox) -> [Route] {
     let logs = LogOutput(Settings.Log(), isJournal: false) { _ in }
-    return Route.all(of: seedbox, logs: logs)
+    return Route.all(of: seedbox, counters: AutomationCounters(), logs: logs)
 }
