@@ -47,17 +47,8 @@ public final class SeedboxDaemon: Sendable {
             seedbox, counters: counters, environment: Self.forOthers(sources.environment),
             logger: logger)
         server = HTTPServer(
-            routes: Self.routes(of: seedbox, counters, output), settings: started.api,
-            authority: authority,
-            logger: logger)
-    }
-
-    /// Everything that can be asked for.
-    static func routes(
-        of seedbox: Seedbox, _ counters: AutomationCounters, _ output: LogOutput
-    ) -> [Route] {
-        WebPage.routes + APIRoutes(seedbox, logs: output).routes
-            + TransmissionRPC(seedbox).routes + Metrics(seedbox, counters: counters).routes
+            routes: Route.all(of: seedbox, counters: counters, logs: output),
+            settings: started.api, authority: authority, logger: logger)
     }
 
     /// What programs that are started may know: neither secrets, nor how to speak for the daemon.
