@@ -103,16 +103,19 @@ import Units
             atPath: watched + "/.part", toPath: watched + "/a.torrent")
         let deadline = Instant.now + .seconds(30)
         var said = ""
-        while said.isEmpty, Instant.now < deadline {
+        let added = watched + "/.added/a.torrent"
+        while said.isEmpty || !FileManager.default.fileExists(atPath: added),
+            Instant.now < deadline
+        {
             try await Task.sleep(for: .milliseconds(20))
             said = (try? String(contentsOfFile: out + "/name", encoding: .utf8)) ?? ""
         }
         #expect(said == name)
+        #expect(FileManager.default.fileExists(atPath: added))
         let row = box.box.catalogue.withRows { $0.first }
         #expect(row?.labels == ["seen"])
         task.cancel()
         _ = await task.result
-        #expect(FileManager.default.fileExists(atPath: watched + "/.added/a.torrent"))
         await box.box.shutdown()
     }
 }

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 
 build=(libssl-dev zlib1g-dev libsqlite3-dev iproute2)
 test=(transmission-daemon transmission-cli aria2 rtorrent opentracker python3 python3-venv
-    python3-libtorrent prometheus chromium chromium-driver)
+    python3-libtorrent curl prometheus chromium chromium-driver)
 libtorrent=2.1.1
 venv=.build-tools/libtorrent
 transmission_rpc=7.0.12
