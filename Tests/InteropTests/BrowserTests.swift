@@ -13,7 +13,7 @@ struct BrowserTests {
 
     @Test(
         "R14 the page does all that it is for, and strangers' words stay words",
-        .timeLimit(.minutes(10)))
+        .timeLimit(.minutes(20)))
     func thePageDoesAllThatItIsFor() async throws {
         try await Arena.with(taking: 2) { arena in
             let content = try Content.make(.tree, in: arena.makeFolder("content"))

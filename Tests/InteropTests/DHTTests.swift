@@ -72,7 +72,7 @@ struct DHTTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(10)), arguments: DHTGround.Family.allCases)
+    @Test(.timeLimit(.minutes(20)), arguments: DHTGround.Family.allCases)
     func itemsGoBothWaysBetweenLibtorrentAndUs(_ family: DHTGround.Family) async throws {
         // RFC 8032, section 7.1, test 1.
         let secret = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
@@ -126,7 +126,7 @@ struct DHTTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(10)), arguments: 1...3)
+    @Test(.timeLimit(.minutes(20)), arguments: 1...3)
     func aNetworkOfOneTwoOrThreeNodesWorks(_ count: Int) async throws {
         try await Arena.with { arena in
             let ground = try await DHTGround(.ipv4, in: arena)
@@ -145,7 +145,7 @@ struct DHTTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(20)))
     func libtorrentAloneIsEnoughForUs() async throws {
         try await Arena.with { arena in
             let ground = try await DHTGround(.ipv4, in: arena)

@@ -35,7 +35,7 @@ struct MagnetTests {
 
     /// The link names the peer (BEP 9, "x.pe"), and there is neither tracker nor DHT.
     @Test(
-        .timeLimit(.minutes(10)),
+        .timeLimit(.minutes(20)),
         arguments: [(ClientKind.libtorrent, ClientKind.swarm), (.swarm, .libtorrent)])
     func aPeerThatTheLinkNamesIsEnough(_ seedKind: ClientKind, _ leechKind: ClientKind) async throws
     {
@@ -69,7 +69,7 @@ struct MagnetTests {
     }
 
     /// Nothing is known but the hash and one node of the DHT.
-    @Test(.timeLimit(.minutes(10)), arguments: DHTGround.Family.allCases)
+    @Test(.timeLimit(.minutes(20)), arguments: DHTGround.Family.allCases)
     func aHashAndOneNodeOfTheDHTAreEnough(_ family: DHTGround.Family) async throws {
         try await Arena.with { arena in
             let ground = try await DHTGround(family, in: arena)

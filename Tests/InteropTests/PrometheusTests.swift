@@ -4,7 +4,7 @@ import Testing
 /// Prometheus itself reads the metrics of a daemon that fetches something.
 @Suite(.enabled(if: Network.obstacle == nil, "\(Network.obstacle ?? "")"))
 struct PrometheusTests {
-    @Test(.timeLimit(.minutes(5)))
+    @Test(.timeLimit(.minutes(20)))
     func prometheusScrapesADaemonAndUnderstandsTheDashboard() async throws {
         try await Arena.with { arena in
             let host = try await arena.network.addHost()

@@ -8,7 +8,7 @@ struct TransmissionRPCTests {
 
     @Test(
         "what Sonarr, Radarr and Flood send is answered as they need it",
-        .timeLimit(.minutes(3)), arguments: ["sonarr", "radarr", "flood"])
+        .timeLimit(.minutes(20)), arguments: ["sonarr", "radarr", "flood"])
     func replays(client: String) async throws {
         try await Arena.with { arena in
             let album = try await Album(in: arena)
@@ -23,7 +23,7 @@ struct TransmissionRPCTests {
     }
 
     @Test(
-        "PyPI's transmission-rpc takes a torrent through its life", .timeLimit(.minutes(3)),
+        "PyPI's transmission-rpc takes a torrent through its life", .timeLimit(.minutes(20)),
         .enabled(if: SwarmDaemon.transmissionRPC != nil, "transmission-rpc is not installed"))
     func lifeByTransmissionRPC() async throws {
         try await Arena.with { arena in
@@ -45,7 +45,7 @@ struct TransmissionRPCTests {
 
     @Test(
         "transmission-remote shows of ours what it shows of Transmission",
-        .timeLimit(.minutes(5)))
+        .timeLimit(.minutes(20)))
     func transmissionRemoteShowsTheSame() async throws {
         try await Arena.with { arena in
             let tracker = try await arena.network.addHost()
@@ -104,7 +104,7 @@ struct TransmissionRPCTests {
         "Peer limit",
     ]
 
-    @Test("transmission-remote limits, moves and removes", .timeLimit(.minutes(5)))
+    @Test("transmission-remote limits, moves and removes", .timeLimit(.minutes(20)))
     func transmissionRemoteCommands() async throws {
         try await Arena.with { arena in
             let tracker = try await arena.network.addHost()
