@@ -38,22 +38,10 @@ demo: packages ## Share a folder by its magnet link alone: a DHT, a seed and a f
 	swift build $(SWIFT_FLAGS) -c release --product swarm
 	SWARM="$(RELEASE_BIN)/swarm" Tests/Support/demo.sh
 
-# What only computes comes first and by itself: it takes all cores for minutes, for which those who
-# wait for sockets and other programs would wait too long. Of those not all begin at once, for the
-# same reason; but with other clients each waits for minutes, so that all do.
-MACHINES := ^(Units|Bencode|JSONText|Hashing|Metainfo|PeerWire|Tracker|Kademlia|SwarmScheduler|Simulator|Terminal|FuzzCorpus|Tidy)Tests
-
 .PHONY: test
 test: testpackages ## Run every test, those against other clients included (under 15 minutes)
 	swift build $(SWIFT_FLAGS) --build-tests
-ifdef FILTER
-	swift test $(SWIFT_FLAGS) --skip-build --parallel --filter $(FILTER)
-else
-	swift test $(SWIFT_FLAGS) --skip-build --parallel --filter '$(MACHINES)'
-	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 \
-	    swift test $(SWIFT_FLAGS) --skip-build --parallel --skip '$(MACHINES)' --skip '^InteropTests'
-	swift test $(SWIFT_FLAGS) --skip-build --parallel --filter '^InteropTests'
-endif
+	SWIFT_FLAGS="$(SWIFT_FLAGS)" Tests/Support/run-tests.sh "$(FILTER)"
 
 .PHONY: simulate
 simulate: packages ## Run every scenario of Fixtures/Scenarios in the simulator (SEED=1)
