@@ -90,7 +90,7 @@ let house: [Room] = [
         "Discovery",
         uses: ["Transport", "Tracker", "Kademlia", "Bencode", "Hashing", "Units"],
         packages: [
-            NIOCore, NIOPosix, NIOSSL, NIOHTTPCompression, AsyncHTTPClient, Logging,
+            NIOCore, NIOPosix, NIOSSL, NIOHTTPCompression, AsyncHTTPClient, HeapModule, Logging,
         ], libraries: ["CLinux"],
         testPackages: [NIOHTTP1]),
     room(

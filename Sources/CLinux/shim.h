@@ -2,6 +2,7 @@
 #define SWARM_CLINUX_H
 
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/timex.h>
 #include <sys/vfs.h>

@@ -1,6 +1,6 @@
 public import Kademlia
 public import Logging
-public import NIOCore
+import NIOCore
 import Transport
 public import Units
 
@@ -9,7 +9,6 @@ public import Units
 /// again and again.
 public actor DHTDriver {
     public nonisolated let configuration: Configuration
-    public nonisolated let eventLoop: any EventLoop
     nonisolated let sockets: [UDPSocket]
     nonisolated let logger: Logger
     nonisolated let resolver: NameResolver
@@ -18,7 +17,7 @@ public actor DHTDriver {
 
     var node: DHTNode
     var output = DHTOutput()
-    private var timer: Scheduled<Void>?
+    private var timer: DatagramLoop.Alarm?
     private var timerAt = Instant.distantFuture
     private var isStopped = false
 
@@ -50,13 +49,13 @@ public actor DHTDriver {
     var chance = SystemRandomNumberGenerator()
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
-        eventLoop.executor.asUnownedSerialExecutor()
+        DatagramLoop.shared.asUnownedSerialExecutor()
     }
 
     /// Starts a node.
     ///
-    /// - Parameter sockets: at most one of each address family, all on one event loop. They stay
-    ///   open when the node is shut down.
+    /// - Parameter sockets: at most one of each address family. They stay open when the node is
+    ///   shut down.
     public static func start(
         _ configuration: Configuration, sockets: [UDPSocket], logger: Logger
     ) async -> DHTDriver? {
@@ -67,14 +66,13 @@ public actor DHTDriver {
         _ configuration: Configuration, sockets: [UDPSocket], resolver: NameResolver,
         logger: Logger
     ) async -> DHTDriver? {
-        guard let eventLoop = sockets.first?.eventLoop else { return nil }
+        guard !sockets.isEmpty else { return nil }
         var saved: DHTState?
         if let path = configuration.stateFile {
             saved = await Task.detached { DHTState.load(path) }.value
         }
         let driver = DHTDriver(
-            configuration, saved: saved, sockets: sockets, eventLoop: eventLoop,
-            resolver: resolver, logger: logger)
+            configuration, saved: saved, sockets: sockets, resolver: resolver, logger: logger)
         for socket in sockets { await socket.add(driver) }
         await driver.begin()
         return driver
@@ -82,10 +80,9 @@ public actor DHTDriver {
 
     private init(
         _ configuration: Configuration, saved: DHTState?, sockets: [UDPSocket],
-        eventLoop: any EventLoop, resolver: NameResolver, logger: Logger
+        resolver: NameResolver, logger: Logger
     ) {
         self.configuration = configuration
-        self.eventLoop = eventLoop
         self.sockets = sockets
         self.logger = logger
         self.resolver = resolver
@@ -147,7 +144,6 @@ public actor DHTDriver {
         for waiter in joinWaiters.values { waiter.resume() }
         joinWaiters = [:]
         for task in lookUps.values { task.cancel() }
-        // None may come back to the event loop when it is gone.
         for task in lookUps.values { await task.value }
         lookUps = [:]
         await resolver.shutdown()
@@ -189,7 +185,7 @@ public actor DHTDriver {
         guard next < timerAt else { return }
         timer?.cancel()
         timerAt = max(next, now + Limits.dhtTickMin)
-        timer = eventLoop.scheduleTask(deadline: NIODeadline(timerAt)) { [weak self] in
+        timer = DatagramLoop.shared.schedule(at: timerAt) { [weak self] in
             self?.assumeIsolated { $0.tick() }
         }
     }
@@ -284,7 +280,7 @@ extension DHTDriver: DatagramReceiver {
     ) -> Bool {
         // All messages are dictionaries, and nothing else on this port begins with a "d".
         guard datagram.first == UInt8(ascii: "d") else { return false }
-        // SAFETY: the socket calls on its event loop, which is this actor's executor, and the
+        // SAFETY: the socket calls on its loop, which is this actor's executor, and the
         // bytes are read before this returns.
         nonisolated(unsafe) let bytes = datagram
         assumeIsolated { $0.node.receive(bytes, from: sender, now: now, into: &$0.output) }

@@ -4,25 +4,24 @@ import Transport
 import Units
 
 /// A bound UDP socket of the system that does not block.
-struct DatagramDescriptor {
+struct DatagramDescriptor: Sendable {
     let number: Int32
     let localEndpoint: Endpoint
-    private let id: UInt64
+    /// What the loop knows it by, once it is watched.
+    private var watch: UInt64?
+    private var isWatchedForWriting = false
 
-    /// - Parameter wake: called, on another thread, once after each `arm`.
-    static func bind(
-        to endpoint: Endpoint, wake: @escaping @Sendable () -> Void
-    ) throws -> (DatagramDescriptor, Endpoint) {
+    private init(number: Int32, localEndpoint: Endpoint) {
+        (self.number, self.localEndpoint) = (number, localEndpoint)
+    }
+
+    static func bind(to endpoint: Endpoint) throws -> DatagramDescriptor {
         let kind =
             SOCK_DGRAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
         let number = socket(endpoint.isIPv4 ? AF_INET : AF_INET6, Int32(kind), 0)
         guard number >= 0 else { throw IOError(errnoCode: errno, reason: "socket") }
         do {
-            let local = try prepare(number, for: endpoint)
-            guard let id = Readiness.shared.add(number, wake: wake) else {
-                throw IOError(errnoCode: errno, reason: "epoll")
-            }
-            return (Self(number: number, localEndpoint: local, id: id), local)
+            return Self(number: number, localEndpoint: try prepare(number, for: endpoint))
         } catch {
             _ = Glibc.close(number)
             throw error
@@ -66,11 +65,21 @@ struct DatagramDescriptor {
         }
     }
 
-    /// Wakes once when the socket can be read or, if asked for, written.
-    func arm(forWriting: Bool) { Readiness.shared.arm(number, id: id, forWriting: forWriting) }
+    /// Calls `body` on the loop as long as there is something to read, or what was asked for.
+    mutating func beginWatching(_ body: @escaping @Sendable () -> Void) throws {
+        watch = DatagramLoop.shared.watch(number, body)
+        guard watch != nil else { throw IOError(errnoCode: errno, reason: "epoll") }
+    }
+
+    /// Whether room to write is waited for too.
+    mutating func watch(forWriting: Bool) {
+        guard let watch, forWriting != isWatchedForWriting else { return }
+        isWatchedForWriting = forWriting
+        DatagramLoop.shared.watch(number, watch, forWriting: forWriting)
+    }
 
     func close() {
-        Readiness.shared.remove(number, id: id)
+        if let watch { DatagramLoop.shared.forget(number, watch) }
         _ = Glibc.close(number)
     }
 }

@@ -55,12 +55,16 @@ enum Limits {
     static let datagramsPerCall = 64
     /// Bytes of a datagram that are read: those of trackers, DHT and uTP stay under 1,500.
     static let datagramByteCountMax = 2048
-    /// Reads of a UDP socket before others on its event loop get their turn.
+    /// Descriptors whose news the loop of datagrams takes at once: the sockets that there are.
+    static let descriptorsPerTurn = 64
+    /// The longest wait of that loop, in milliseconds: what comes later is waited for again.
+    static let waitMillisecondsMax: Int64 = 60_000
+    /// Reads of a UDP socket before others on its loop get their turn.
     static let datagramReadsPerTurn = 16
     /// Bytes that wait to be sent over a UDP socket; what comes beyond is lost, as on the way.
     static let datagramBytesWaitingMax = 1 << 20
     /// Bytes of datagrams that the system may hold for us, as far as it lets us have them: a
-    /// burst must outlast a pause of the event loop.
+    /// burst must outlast a pause of the loop.
     static let datagramReceiveBuffer: Int32 = 4 << 20
     /// Who may share one UDP socket: trackers, DHT and uTP.
     static let datagramReceiversMax = 8

@@ -1,10 +1,9 @@
 import Glibc
 public import Logging
 import NIOCore
-import NIOPosix
 import Units
 
-/// A node of the DHT with a thread and sockets of its own, for who has no session.
+/// A node of the DHT with sockets of its own, for who has no session.
 public final class StandaloneDHT: Sendable {
     /// Why there is no node.
     public enum StartError: Error, Hashable, Sendable, CustomStringConvertible {
@@ -22,12 +21,10 @@ public final class StandaloneDHT: Sendable {
 
     public let driver: DHTDriver
     private let sockets: [UDPSocket]
-    private let loops: MultiThreadedEventLoopGroup
 
-    private init(driver: DHTDriver, sockets: [UDPSocket], loops: MultiThreadedEventLoopGroup) {
+    private init(driver: DHTDriver, sockets: [UDPSocket]) {
         self.driver = driver
         self.sockets = sockets
-        self.loops = loops
     }
 
     /// Starts a node at `port` of `address`, or of all addresses.
@@ -39,22 +36,18 @@ public final class StandaloneDHT: Sendable {
         if let address, Endpoint(addressText: address, port: 0) == nil {
             throw .badAddress(address)
         }
-        let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let sockets: [UDPSocket]
         do {
-            sockets = try await UDPSocket.bindFamilies(
-                address: address, port: port, on: loops.next())
+            sockets = try await UDPSocket.bindFamilies(address: address, port: port)
         } catch {
-            try? await loops.shutdownGracefully()
             throw .cannotBind(port: port, reason: Self.reason(error))
         }
         guard
             let driver = await DHTDriver.start(configuration, sockets: sockets, logger: logger)
         else {
-            try? await loops.shutdownGracefully()
             throw .cannotBind(port: port, reason: "no address family")
         }
-        return StandaloneDHT(driver: driver, sockets: sockets, loops: loops)
+        return StandaloneDHT(driver: driver, sockets: sockets)
     }
 
     private static func reason(_ error: any Error) -> String {
@@ -68,6 +61,5 @@ public final class StandaloneDHT: Sendable {
     public func shutdown() async {
         await driver.shutdown()
         for socket in sockets { await socket.close() }
-        try? await loops.shutdownGracefully()
     }
 }

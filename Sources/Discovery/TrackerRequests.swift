@@ -222,7 +222,7 @@ extension Path {
 }
 
 extension UDPSocket {
-    var isIPv4: Bool { localEndpoint.isIPv4 }
+    fileprivate nonisolated var isIPv4: Bool { localEndpoint.isIPv4 }
 }
 
 extension Result where Failure == TrackerError {

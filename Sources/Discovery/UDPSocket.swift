@@ -1,8 +1,8 @@
-public import NIOCore
+import NIOCore
 import Transport
 public import Units
 
-/// Takes datagrams from a `UDPSocket`, on the socket's event loop.
+/// Takes datagrams from a `UDPSocket`, on its loop.
 public protocol DatagramReceiver: AnyObject, Sendable {
     /// Takes in `datagram`, if it is for this receiver; if not, false, and the next is asked.
     ///
@@ -27,203 +27,169 @@ extension DatagramReceiver {
 /// Datagrams are read and sent many at a time by `recvmmsg` and `sendmmsg`, without an object for
 /// each. The socket is not connected, so that it outlives the errors of single destinations, and
 /// it opens itself again if it breaks.
-public final class UDPSocket: Sendable {
-    public let eventLoop: any EventLoop
-    /// Where the socket is bound; its port is the one that the system chose if none was asked for.
-    public let localEndpoint: Endpoint
-    let core: NIOLoopBound<Core>
-
-    private init(eventLoop: any EventLoop, localEndpoint: Endpoint, core: NIOLoopBound<Core>) {
-        self.eventLoop = eventLoop
-        self.localEndpoint = localEndpoint
-        self.core = core
+public actor UDPSocket {
+    private struct Slot {
+        weak var receiver: (any DatagramReceiver)?
     }
 
+    /// Where the socket is bound; its port is the one that the system chose if none was asked for.
+    public nonisolated let localEndpoint: Endpoint
+    public nonisolated var loop: DatagramLoop { .shared }
+    public nonisolated var unownedExecutor: UnownedSerialExecutor {
+        loop.asUnownedSerialExecutor()
+    }
+
+    private let batch = DatagramBatch()
+    private var queue = DatagramQueue()
+    private var open: DatagramDescriptor?
+    private var slots: [Slot] = []
+    private var isReading = false
+    private var isClosed = false
+
+    private init(_ descriptor: DatagramDescriptor) {
+        localEndpoint = descriptor.localEndpoint
+        open = descriptor
+    }
+
+    deinit { open?.close() }
+
     /// Binds a socket. An IPv6 socket takes IPv6 only, so that both families can have one port.
-    public static func bind(
-        to endpoint: Endpoint, on eventLoop: any EventLoop
-    ) async throws -> UDPSocket {
-        let (core, local) = try await eventLoop.submit {
-            let core = Core(eventLoop: eventLoop)
-            let local = try core.bind(to: endpoint)
-            return (NIOLoopBound(core, eventLoop: eventLoop), local)
-        }.get()
-        return UDPSocket(eventLoop: eventLoop, localEndpoint: local, core: core)
+    public static func bind(to endpoint: Endpoint) async throws -> UDPSocket {
+        let socket = UDPSocket(try DatagramDescriptor.bind(to: endpoint))
+        try await socket.beginReading()
+        return socket
     }
 
     /// Binds a socket of each address family to one port: to `address`, or to all addresses of
     /// this machine, which may lack either family.
     ///
     /// - Parameter port: 0 for any that is free.
-    public static func bindFamilies(
-        address: String?, port: UInt16, on eventLoop: any EventLoop
-    ) async throws -> [UDPSocket] {
+    public static func bindFamilies(address: String?, port: UInt16) async throws -> [UDPSocket] {
         if let address {
             guard let endpoint = Endpoint(addressText: address, port: port) else {
                 throw SocketAddressError.FailedToParseIPByteBuffer(address: ByteBuffer())
             }
-            return [try await bind(to: endpoint, on: eventLoop)]
+            return [try await bind(to: endpoint)]
         }
         let any4 = Endpoint(ipv4: 0, port: port)
         let any6 = Endpoint(ipv6High: 0, low: 0, port: port)
         let first: UDPSocket
         do {
-            first = try await bind(to: any4, on: eventLoop)
+            first = try await bind(to: any4)
         } catch {
-            return [try await bind(to: any6, on: eventLoop)]
+            return [try await bind(to: any6)]
         }
-        let chosen = any6.with(port: first.localEndpoint.port)
-        let second = try? await bind(to: chosen, on: eventLoop)
+        let second = try? await bind(to: any6.with(port: first.localEndpoint.port))
         return [first] + (second.map { [$0] } ?? [])
     }
 
     /// Adds a receiver behind those that are there. It is not kept alive.
-    public func add(_ receiver: any DatagramReceiver) async {
-        await onLoop { $0.add(receiver) }
+    public func add(_ receiver: any DatagramReceiver) {
+        slots.removeAll { $0.receiver == nil }
+        guard slots.count < Limits.datagramReceiversMax else { return }
+        slots.append(Slot(receiver: receiver))
     }
 
-    public func remove(_ receiver: any DatagramReceiver) async {
-        await onLoop { $0.remove(receiver) }
+    public func remove(_ receiver: any DatagramReceiver) {
+        slots.removeAll { $0.receiver == nil || $0.receiver === receiver }
     }
 
-    /// Sends a datagram at the next `flush`. On the event loop only. What cannot be sent is lost,
-    /// as any datagram may be.
-    public func write(_ bytes: UnsafeRawBufferPointer, to destination: Endpoint) {
-        core.value.write(bytes, to: destination)
+    public func close() {
+        isClosed = true
+        slots = []
+        open?.close()
+        open = nil
     }
 
-    public func write(_ bytes: [UInt8], to destination: Endpoint) {
+    // MARK: Sending
+
+    /// Sends a datagram at the next `flush`. On the loop only. What cannot be sent is lost, as any
+    /// datagram may be.
+    public nonisolated func write(_ bytes: UnsafeRawBufferPointer, to destination: Endpoint) {
+        // SAFETY: the bytes are copied before this returns, on the thread of the caller.
+        nonisolated(unsafe) let bytes = bytes
+        assumeIsolated { $0.append(bytes, to: destination) }
+    }
+
+    public nonisolated func write(_ bytes: [UInt8], to destination: Endpoint) {
         bytes.withUnsafeBytes { write($0, to: destination) }
     }
 
-    /// Sends what was written. On the event loop only.
-    public func flush() { core.value.flush() }
+    /// Sends what was written. On the loop only.
+    public nonisolated func flush() { assumeIsolated { $0.sendQueue() } }
 
-    public func close() async { await onLoop { $0.close() } }
-
-    private func onLoop(_ body: @escaping @Sendable (Core) -> Void) async {
-        try? await eventLoop.submit { [core] in body(core.value) }.get()
+    private func append(_ bytes: UnsafeRawBufferPointer, to destination: Endpoint) {
+        guard open != nil, destination.isIPv4 == localEndpoint.isIPv4 else { return }
+        queue.append(bytes, to: destination)
     }
-}
 
-extension UDPSocket {
-    /// The socket's state, which lives on its event loop.
-    final class Core {
-        private struct Slot {
-            weak var receiver: (any DatagramReceiver)?
-        }
+    private func sendQueue() {
+        // While datagrams are taken in, what answers them is gathered.
+        guard !isReading, let number = open?.number else { return }
+        if !queue.isEmpty { queue.send(to: number, by: batch) }
+        open?.watch(forWriting: !queue.isEmpty)
+    }
 
-        let eventLoop: any EventLoop
-        private let batch = DatagramBatch()
-        private var queue = DatagramQueue()
-        private var open: DatagramDescriptor?
-        private var isIPv4 = true
-        private var slots: [Slot] = []
-        private var isReading = false
-        private var isClosed = false
+    // MARK: Reading
 
-        init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+    private func beginReading() throws {
+        try open?.beginWatching { [weak self] in self?.assumeIsolated { $0.read() } }
+    }
 
-        deinit { open?.close() }
-
-        func bind(to endpoint: Endpoint) throws -> Endpoint {
-            let bound = NIOLoopBound(self, eventLoop: eventLoop)
-            let (opened, local) = try DatagramDescriptor.bind(to: endpoint) { [eventLoop] in
-                eventLoop.execute { bound.value.wake() }
+    /// Takes in what has come. If it is very much, others on the loop have their turn, and the
+    /// loop calls again.
+    private func read() {
+        for _ in 0..<Limits.datagramReadsPerTurn {
+            guard let number = open?.number else { return }
+            switch batch.read(from: number) {
+            // Who waited for these answers may have asked again already, and a look costs far
+            // less than to be woken.
+            case .datagrams(let count): deliver(count)
+            case .nothing: return sendQueue()
+            case .passing: continue
+            case .broken: return broke()
             }
-            open = opened
-            isIPv4 = endpoint.isIPv4
-            opened.arm(forWriting: false)
-            return local
         }
+    }
 
-        /// Gives the socket up, and opens it again after a while.
-        func broke() {
-            guard let local = open?.localEndpoint else { return }
+    private func deliver(_ count: Int) {
+        let now = MonotonicClock.now
+        isReading = true
+        for index in 0..<count {
+            guard let (datagram, sender) = batch.datagram(index) else { continue }
+            for slot in slots
+            where slot.receiver?.receive(datagram, from: sender, now: now) == true { break }
+        }
+        for slot in slots { slot.receiver?.receivedAll() }
+        isReading = false
+        sendQueue()
+    }
+
+    // MARK: Mending
+
+    /// Gives the socket up, and opens it again after a while.
+    func broke() {
+        open?.close()
+        open = nil
+        queue.removeAll()
+        reopen()
+    }
+
+    private func reopen() {
+        _ = loop.schedule(at: MonotonicClock.now + Limits.rebindWait) { [weak self] in
+            self?.assumeIsolated { $0.tryToReopen() }
+        }
+    }
+
+    private func tryToReopen() {
+        guard !isClosed, open == nil else { return }
+        do {
+            open = try DatagramDescriptor.bind(to: localEndpoint)
+            try beginReading()
+        } catch {
             open?.close()
             open = nil
-            queue.removeAll()
-            reopen(at: local)
-        }
-
-        private func reopen(at local: Endpoint) {
-            let bound = NIOLoopBound(self, eventLoop: eventLoop)
-            eventLoop.scheduleTask(in: .nanoseconds(Limits.rebindWait.nanoseconds)) {
-                let core = bound.value
-                guard !core.isClosed, core.open == nil else { return }
-                if (try? core.bind(to: local)) == nil { core.reopen(at: local) }
-            }
-        }
-
-        func add(_ receiver: any DatagramReceiver) {
-            slots.removeAll { $0.receiver == nil }
-            guard slots.count < Limits.datagramReceiversMax else { return }
-            slots.append(Slot(receiver: receiver))
-        }
-
-        func remove(_ receiver: any DatagramReceiver) {
-            slots.removeAll { $0.receiver == nil || $0.receiver === receiver }
-        }
-
-        /// The descriptor can be read or written, and is not watched until it is armed again.
-        private func wake() {
-            guard open != nil else { return }
-            read(turns: Limits.datagramReadsPerTurn)
-        }
-
-        private func read(turns: Int) {
-            var turns = turns
-            while let open, turns > 0 {
-                turns -= 1
-                switch batch.read(from: open.number) {
-                // Who waited for these answers may have asked again already, and a look costs far
-                // less than to be woken.
-                case .datagrams(let count): deliver(count)
-                case .nothing:
-                    queue.send(to: open.number, by: batch)
-                    return rearm()
-                case .passing: continue
-                case .broken: return broke()
-                }
-            }
-            guard open != nil else { return }
-            // There may be more: others on the loop first.
-            let bound = NIOLoopBound(self, eventLoop: eventLoop)
-            eventLoop.execute { bound.value.wake() }
-        }
-
-        private func rearm() { open?.arm(forWriting: !queue.isEmpty) }
-
-        private func deliver(_ count: Int) {
-            let now = MonotonicClock.now
-            isReading = true
-            for index in 0..<count {
-                guard let (datagram, sender) = batch.datagram(index) else { continue }
-                for slot in slots
-                where slot.receiver?.receive(datagram, from: sender, now: now) == true { break }
-            }
-            for slot in slots { slot.receiver?.receivedAll() }
-            isReading = false
-            flush()
-        }
-
-        func write(_ bytes: UnsafeRawBufferPointer, to destination: Endpoint) {
-            guard open != nil, destination.isIPv4 == isIPv4 else { return }
-            queue.append(bytes, to: destination)
-        }
-
-        /// While datagrams are taken in, what answers them is gathered.
-        func flush() {
-            guard !isReading, let open, !queue.isEmpty else { return }
-            queue.send(to: open.number, by: batch)
-            if !queue.isEmpty { open.arm(forWriting: true) }
-        }
-
-        func close() {
-            isClosed = true
-            slots = []
-            open?.close()
-            open = nil
+            reopen()
         }
     }
 }

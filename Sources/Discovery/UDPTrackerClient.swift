@@ -4,7 +4,7 @@ import Tracker
 import Transport
 import Units
 
-/// Carries out what a `UDPTrackerMachine` decides, over one UDP socket and on its event loop.
+/// Carries out what a `UDPTrackerMachine` decides, over one UDP socket and on its loop.
 actor UDPTrackerClient {
     private typealias RequestID = UDPTrackerMachine.RequestID
 
@@ -19,11 +19,11 @@ actor UDPTrackerClient {
     private var actions = ActionBuffer<UDPTrackerMachine.Action>()
     private var waiting: [RequestID: CheckedContinuation<Answer, any Error>] = [:]
     private var lastRequest: UInt64 = 0
-    private var timer: Scheduled<Void>?
+    private var timer: DatagramLoop.Alarm?
     private var timerAt = Instant.distantFuture
 
     nonisolated var unownedExecutor: UnownedSerialExecutor {
-        socket.eventLoop.executor.asUnownedSerialExecutor()
+        socket.loop.asUnownedSerialExecutor()
     }
 
     init(socket: UDPSocket) { self.socket = socket }
@@ -134,7 +134,7 @@ actor UDPTrackerClient {
         timer = nil
         timerAt = next
         guard next != .distantFuture else { return }
-        timer = socket.eventLoop.scheduleTask(deadline: NIODeadline(next)) { [weak self] in
+        timer = socket.loop.schedule(at: next) { [weak self] in
             self?.assumeIsolated { $0.tick() }
         }
     }
@@ -147,7 +147,7 @@ extension UDPTrackerClient: DatagramReceiver {
         // An action is a number under 256 in 32 bits: what begins otherwise need not be copied.
         guard datagram.first == 0 else { return false }
         let bytes = Array(datagram)
-        // The socket calls on its event loop, which is this actor's executor.
+        // The socket calls on its loop, which is this actor's executor.
         return assumeIsolated { $0.take(bytes, from: sender, now: now) }
     }
 }

@@ -13,22 +13,21 @@ struct Ports {
 
     /// Opens the port that is asked for, or one that is free for both.
     static func open(
-        _ configuration: SessionConfiguration, _ network: PeerNetwork, _ reception: Reception,
-        on loop: any EventLoop
+        _ configuration: SessionConfiguration, _ network: PeerNetwork, _ reception: Reception
     ) async throws(EngineError) -> Ports {
         let needsSockets = configuration.usesTrackers || configuration.usesDHT
         var attempt = 1
         while true {
             let port = try await listen(configuration.port, network, reception)
             guard needsSockets else { return Ports(port: port, sockets: []) }
-            let (sockets, isTaken) = await bind(configuration, port: port, on: loop)
+            let (sockets, isTaken) = await bind(configuration, port: port)
             guard isTaken else { return Ports(port: port, sockets: sockets) }
             // Somebody else has the port over UDP. Another one does as well if any may be taken.
             guard configuration.port == 0, attempt < Limits.portAttemptsMax else {
                 configuration.logger.warning(
                     "the port is taken for UDP", metadata: ["port": "\(port)"])
                 for socket in sockets { await socket.close() }
-                let (others, _) = await bind(configuration, port: 0, on: loop)
+                let (others, _) = await bind(configuration, port: 0)
                 return Ports(port: port, sockets: others)
             }
             for socket in sockets { await socket.close() }
@@ -53,7 +52,7 @@ struct Ports {
 
     /// One socket of each address family; a host may lack either.
     private static func bind(
-        _ configuration: SessionConfiguration, port: UInt16, on loop: any EventLoop
+        _ configuration: SessionConfiguration, port: UInt16
     ) async -> (sockets: [UDPSocket], isTaken: Bool) {
         let addresses = configuration.bindAddress.map { [$0] } ?? ["0.0.0.0", "::"]
         var sockets: [UDPSocket] = []
@@ -61,7 +60,7 @@ struct Ports {
         for address in addresses {
             guard let endpoint = Endpoint(addressText: address, port: port) else { continue }
             do {
-                sockets.append(try await UDPSocket.bind(to: endpoint, on: loop))
+                sockets.append(try await UDPSocket.bind(to: endpoint))
             } catch {
                 if (error as? IOError)?.errnoCode == EADDRINUSE { isTaken = true }
             }

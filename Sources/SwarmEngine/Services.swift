@@ -50,7 +50,7 @@ final class Services: Sendable {
         self.store = try Self.openStore(configuration.stateDirectory)
         let ports: Ports
         do throws(EngineError) {
-            ports = try await Ports.open(configuration, network, reception, on: loops.next())
+            ports = try await Ports.open(configuration, network, reception)
         } catch {
             await Self.stop(startup, disks)
             throw error

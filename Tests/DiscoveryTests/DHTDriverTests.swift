@@ -26,9 +26,8 @@ private struct TestNode {
         var configuration = DHTDriver.Configuration()
         configuration.bootstrapNodes = others.map { DHTPlace($0) }
         change(&configuration)
-        let loop = testLoop()
         var sockets: [UDPSocket] = []
-        for address in addresses { sockets.append(try await .bind(to: address, on: loop)) }
+        for address in addresses { sockets.append(try await .bind(to: address)) }
         self.sockets = sockets
         driver = try #require(
             await DHTDriver.start(
@@ -178,7 +177,7 @@ private func outcome(_ events: AsyncStream<DHTEvent>) async -> (all: [DHTEvent],
     }
 
     @Test func workEndsWhenTheNodeIsShutDown() async throws {
-        let silent = try await UDPSocket.bind(to: loopback4, on: testLoop())
+        let silent = try await UDPSocket.bind(to: loopback4)
         let node = try await TestNode()
         let events = await node.driver.perform(.ping(silent.localEndpoint))
         await node.stop()

@@ -49,7 +49,7 @@ private struct Opentracker {
     private static func freePort() async throws -> UInt16 {
         while true {
             let socket = try await UDPSocket.bind(
-                to: Endpoint(ipv4: 0x7F00_0001, port: 0), on: testLoop())
+                to: Endpoint(ipv4: 0x7F00_0001, port: 0))
             let port = socket.localEndpoint.port
             let tcp = try? await ServerBootstrap(group: testLoops)
                 .bind(host: "127.0.0.1", port: Int(port)).get()
@@ -129,7 +129,7 @@ struct OpentrackerTests {
     ) async throws {
         let tracker = try await Opentracker(serving: [hash])
         let socket = try await UDPSocket.bind(
-            to: Endpoint(ipv4: 0x7F00_0001, port: 0), on: testLoop())
+            to: Endpoint(ipv4: 0x7F00_0001, port: 0))
         do {
             let url = try TrackerURL("\(scheme)://127.0.0.1:\(tracker.port)/announce")
             try await withClient(sockets: [socket]) { try await body($0, url) }

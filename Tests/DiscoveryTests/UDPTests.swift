@@ -25,6 +25,19 @@ private final class Collector: DatagramReceiver {
     }
 }
 
+/// Does something on a socket's loop every 20 milliseconds, until it is called off: what is sent
+/// while a socket cannot take it is lost.
+private func again(
+    _ socket: UDPSocket, _ body: @escaping @Sendable () -> Void
+) -> Task<Void, Never> {
+    Task {
+        while !Task.isCancelled {
+            socket.loop.execute(body)
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+    }
+}
+
 /// Sends every datagram back.
 private final class Echo: DatagramReceiver {
     let socket: UDPSocket
@@ -51,7 +64,7 @@ final class TestUDPTracker: DatagramReceiver {
         at endpoint: Endpoint = loopback4, _ answer: @escaping @Sendable ([UInt8]) -> [UInt8]?
     ) async throws {
         self.answer = answer
-        socket = try await UDPSocket.bind(to: endpoint, on: testLoop())
+        socket = try await UDPSocket.bind(to: endpoint)
         await socket.add(self)
     }
 
@@ -82,15 +95,15 @@ final class TestUDPTracker: DatagramReceiver {
 @Suite(.timeLimit(.minutes(1))) struct UDPSocketTests {
     @Test(arguments: [loopback4, loopback6])
     func givesEachDatagramToTheFirstWhoTakesIt(address: Endpoint) async throws {
-        let socket = try await UDPSocket.bind(to: address, on: testLoop())
-        let sender = try await UDPSocket.bind(to: address, on: testLoop())
+        let socket = try await UDPSocket.bind(to: address)
+        let sender = try await UDPSocket.bind(to: address)
         #expect(socket.localEndpoint.port != 0)
         #expect(socket.localEndpoint.address == address.address)
         let first = Collector(beginning: 1)
         let second = Collector(beginning: 2)
         let third = Collector(beginning: 2)
         for receiver in [first, second, third] { await socket.add(receiver) }
-        sender.eventLoop.execute {
+        sender.loop.execute {
             for bytes: [UInt8] in [[2, 7], [3], [], [1, 8], [1, 9]] {
                 sender.write(bytes, to: socket.localEndpoint)
             }
@@ -103,7 +116,7 @@ final class TestUDPTracker: DatagramReceiver {
         #expect(ones.allSatisfy { $0.1 == sender.localEndpoint })
         #expect(third.taken.all.isEmpty)
         await socket.remove(second)
-        sender.eventLoop.execute {
+        sender.loop.execute {
             sender.write([2, 8], to: socket.localEndpoint)
             sender.flush()
         }
@@ -113,21 +126,20 @@ final class TestUDPTracker: DatagramReceiver {
     }
 
     @Test func bothFamiliesCanHaveOnePort() async throws {
-        let socket4 = try await UDPSocket.bind(
-            to: Endpoint(ipv4: 0, port: 0), on: testLoop())
+        let socket4 = try await UDPSocket.bind(to: Endpoint(ipv4: 0, port: 0))
         let any6 = Endpoint(ipv6High: 0, low: 0, port: socket4.localEndpoint.port)
-        let socket6 = try await UDPSocket.bind(to: any6, on: testLoop())
+        let socket6 = try await UDPSocket.bind(to: any6)
         #expect(socket6.localEndpoint.port == socket4.localEndpoint.port)
         await socket4.close()
         await socket6.close()
     }
 
     @Test func readsDatagramsOf1500BytesWhole() async throws {
-        let socket = try await UDPSocket.bind(to: loopback4, on: testLoop())
+        let socket = try await UDPSocket.bind(to: loopback4)
         let collector = Collector(beginning: 1)
         await socket.add(collector)
         let sent = (0..<64).map { [1, UInt8($0)] + Array(repeating: UInt8($0), count: 1498) }
-        socket.eventLoop.execute {
+        socket.loop.execute {
             for bytes in sent { socket.write(bytes, to: socket.localEndpoint) }
             socket.flush()
         }
@@ -137,10 +149,10 @@ final class TestUDPTracker: DatagramReceiver {
 
     @Test("K15 what is longer than any datagram of ours is dropped, and what is empty is harmless")
     func k15() async throws {
-        let socket = try await UDPSocket.bind(to: loopback4, on: testLoop())
+        let socket = try await UDPSocket.bind(to: loopback4)
         let collector = Collector(beginning: 1)
         await socket.add(collector)
-        socket.eventLoop.execute {
+        socket.loop.execute {
             for count in [65_507, 2_049, 0, 2_048] {
                 socket.write(Array(repeating: 1, count: count), to: socket.localEndpoint)
             }
@@ -151,11 +163,11 @@ final class TestUDPTracker: DatagramReceiver {
     }
 
     @Test func whatTheOtherFamilyWouldCarryIsLost() async throws {
-        let socket = try await UDPSocket.bind(to: loopback4, on: testLoop())
+        let socket = try await UDPSocket.bind(to: loopback4)
         let collector = Collector(beginning: 1)
         await socket.add(collector)
         let port = socket.localEndpoint.port
-        socket.eventLoop.execute {
+        socket.loop.execute {
             socket.write([1, 6], to: loopback6.with(port: port))
             socket.write([1, 4], to: socket.localEndpoint)
             socket.flush()
@@ -165,14 +177,14 @@ final class TestUDPTracker: DatagramReceiver {
     }
 
     @Test func answersMoreThanOneReadBringsAndDoesNotLoseItsPlace() async throws {
-        let echo = Echo(try await UDPSocket.bind(to: loopback4, on: testLoop()))
+        let echo = Echo(try await UDPSocket.bind(to: loopback4))
         await echo.socket.add(echo)
-        let socket = try await UDPSocket.bind(to: loopback4, on: testLoop())
+        let socket = try await UDPSocket.bind(to: loopback4)
         let collector = Collector(beginning: 1)
         await socket.add(collector)
         // In portions, as the system holds some hundreds for a socket and loses the rest.
         for portion in 0..<12 {
-            socket.eventLoop.execute {
+            socket.loop.execute {
                 for number in 0..<100 {
                     socket.write([1, UInt8(portion), UInt8(number)], to: echo.socket.localEndpoint)
                 }
@@ -187,18 +199,16 @@ final class TestUDPTracker: DatagramReceiver {
     }
 
     @Test func sendsAgainAfterMoreWasWrittenThanItHolds() async throws {
-        let socket = try await UDPSocket.bind(to: loopback4, on: testLoop())
+        let socket = try await UDPSocket.bind(to: loopback4)
         let collector = Collector(beginning: 1)
         await socket.add(collector)
-        socket.eventLoop.execute {
+        socket.loop.execute {
             for _ in 0..<2_000 {
                 socket.write(Array(repeating: 2, count: 1_400), to: socket.localEndpoint)
             }
             socket.flush()
         }
-        let repeated = socket.eventLoop.scheduleRepeatedTask(
-            initialDelay: .zero, delay: .milliseconds(20)
-        ) { _ in
+        let repeated = again(socket) {
             socket.write([1], to: socket.localEndpoint)
             socket.flush()
         }
@@ -208,23 +218,21 @@ final class TestUDPTracker: DatagramReceiver {
     }
 
     @Test func bothFamiliesOfTheMachineShareAPort() async throws {
-        let sockets = try await UDPSocket.bindFamilies(address: nil, port: 0, on: testLoop())
+        let sockets = try await UDPSocket.bindFamilies(address: nil, port: 0)
         #expect(sockets.map(\.localEndpoint.isIPv4) == [true, false])
         #expect(sockets[0].localEndpoint.port == sockets[1].localEndpoint.port)
-        let one = try await UDPSocket.bindFamilies(address: "127.0.0.1", port: 0, on: testLoop())
+        let one = try await UDPSocket.bindFamilies(address: "127.0.0.1", port: 0)
         #expect(one.map(\.localEndpoint.address) == [loopback4])
         for socket in sockets + one { await socket.close() }
     }
 
     @Test func opensItselfAgainWhenItBreaks() async throws {
-        let socket = try await UDPSocket.bind(to: loopback4, on: testLoop())
-        let sender = try await UDPSocket.bind(to: loopback4, on: testLoop())
+        let socket = try await UDPSocket.bind(to: loopback4)
+        let sender = try await UDPSocket.bind(to: loopback4)
         let collector = Collector(beginning: 1)
         await socket.add(collector)
-        try await socket.eventLoop.submit { [core = socket.core] in core.value.broke() }.get()
-        let repeated = sender.eventLoop.scheduleRepeatedTask(
-            initialDelay: .zero, delay: .milliseconds(20)
-        ) { _ in
+        await socket.broke()
+        let repeated = again(sender) {
             sender.write([1], to: socket.localEndpoint)
             sender.flush()
         }
@@ -235,17 +243,17 @@ final class TestUDPTracker: DatagramReceiver {
     }
 
     @Test func staysClosed() async throws {
-        let socket = try await UDPSocket.bind(to: loopback4, on: testLoop())
+        let socket = try await UDPSocket.bind(to: loopback4)
         await socket.close()
-        let again = try await UDPSocket.bind(to: socket.localEndpoint, on: testLoop())
+        let again = try await UDPSocket.bind(to: socket.localEndpoint)
         #expect(again.localEndpoint == socket.localEndpoint)
         await again.close()
     }
 
     @Test func aPortThatIsTakenIsAnError() async throws {
-        let socket = try await UDPSocket.bind(to: loopback4, on: testLoop())
+        let socket = try await UDPSocket.bind(to: loopback4)
         await #expect(throws: (any Error).self) {
-            try await UDPSocket.bind(to: socket.localEndpoint, on: testLoop())
+            try await UDPSocket.bind(to: socket.localEndpoint)
         }
         await socket.close()
     }
@@ -258,7 +266,7 @@ final class TestUDPTracker: DatagramReceiver {
     ) async throws -> Value {
         var sockets: [UDPSocket] = []
         for address in addresses {
-            sockets.append(try await UDPSocket.bind(to: address, on: testLoop()))
+            sockets.append(try await UDPSocket.bind(to: address))
         }
         let value = try await withClient(names: names, sockets: sockets, body)
         for socket in sockets { await socket.close() }
@@ -315,13 +323,13 @@ final class TestUDPTracker: DatagramReceiver {
 
     @Test("T12 an answer from elsewhere is not believed")
     func t12() async throws {
-        let stranger = try await UDPSocket.bind(to: loopback4, on: testLoop())
+        let stranger = try await UDPSocket.bind(to: loopback4)
         let tracker = try await TestUDPTracker { TestUDPTracker.reply(to: $0) }
-        let socket = try await UDPSocket.bind(to: loopback4, on: testLoop())
+        let socket = try await UDPSocket.bind(to: loopback4)
         let silent = try await TestUDPTracker { packet in
             // The stranger answers at once what was asked of this one, which says nothing.
             let forged = packet[8..<16] + Array(repeating: 0xEE, count: 8)
-            stranger.eventLoop.execute {
+            stranger.loop.execute {
                 stranger.write(Array(forged), to: socket.localEndpoint)
                 stranger.flush()
             }
@@ -356,7 +364,7 @@ final class TestUDPTracker: DatagramReceiver {
 
     @Test func endsWhatIsUnderWayWhenItIsShutDown() async throws {
         let tracker = try await TestUDPTracker { _ in nil }
-        let socket = try await UDPSocket.bind(to: loopback4, on: testLoop())
+        let socket = try await UDPSocket.bind(to: loopback4)
         let client = await TrackerClient(
             group: testLoops, sockets: [socket], logger: silentLogger)
         let url = try TrackerURL("udp://127.0.0.1:\(tracker.port)")

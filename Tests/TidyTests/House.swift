@@ -40,7 +40,8 @@ struct House {
             imports: [
                 "Transport", "Tracker", "Kademlia", "Bencode", "Hashing", "Units", "NIOCore",
                 "NIOPosix",
-                "AsyncHTTPClient", "NIOHTTP1", "NIOHTTPCompression", "NIOSSL", "Logging",
+                "AsyncHTTPClient", "HeapModule", "NIOHTTP1", "NIOHTTPCompression", "NIOSSL",
+                "Logging",
                 "CLinux",
             ]),
         "Storage": Room(
