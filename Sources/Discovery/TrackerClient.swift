@@ -28,6 +28,31 @@ public actor TrackerClient {
         public init() {}
     }
 
+    /// What became of announces.
+    public struct Activity: Hashable, Sendable {
+        /// By what came of them, in a few words of ours.
+        public var announces: [AnnounceOutcome: Int64] = [:]
+        /// How long those took that got an answer or waited for one in vain.
+        public var latency = LatencyHistogram()
+        /// Those that wait for their turn now, with scrapes.
+        public var waiting = 0
+
+        public init() {}
+    }
+
+    /// What came of an announce.
+    public enum AnnounceOutcome: String, CaseIterable, Sendable {
+        case ok
+        /// The tracker says no, in its own words or by an HTTP status.
+        case refused
+        /// What answers is no tracker, or not the one that it should be.
+        case invalid
+        case timedOut = "timed_out"
+        case unreachable
+        /// It was not asked: it must not be, or is known to be silent.
+        case notAsked = "not_asked"
+    }
+
     private typealias Ticket = AnnounceGate.Ticket
 
     struct FamilyKey: Hashable {
@@ -44,6 +69,7 @@ public actor TrackerClient {
     private var turns: [Ticket: CheckedContinuation<Void, any Error>] = [:]
     private var lastTicket: UInt64 = 0
     private var gateTimer: Task<Void, Never>?
+    private var counted = Activity()
     /// Families over which a tracker was silent, and until when that is remembered.
     private var silent: [FamilyKey: Instant] = [:]
 
@@ -94,7 +120,7 @@ public actor TrackerClient {
         _ request: AnnounceRequest, to url: TrackerURL, _ priority: AnnounceGate.Priority,
         found: @escaping @Sendable ([Endpoint]) async -> Void = { _ in }
     ) async throws(TrackerError) -> AnnounceResponse {
-        try await inTurn(url, priority) {
+        try await inTurn(url, priority, counts: true) {
             await self.announceNow(request, to: url, found: found)
         }
     }
@@ -108,7 +134,7 @@ public actor TrackerClient {
 
     /// Waits for the turn of a request to `url`, makes it, and bounds its time.
     private func inTurn<Value: Sendable>(
-        _ url: TrackerURL, _ priority: AnnounceGate.Priority,
+        _ url: TrackerURL, _ priority: AnnounceGate.Priority, counts: Bool = false,
         _ body: @escaping @Sendable () async -> Result<Value, TrackerError>
     ) async throws(TrackerError) -> Value {
         lastTicket += 1
@@ -116,11 +142,14 @@ public actor TrackerClient {
         do {
             try await waitForTurn(ticket, url.origin, priority)
         } catch let error as TrackerError {
+            if counts { count(error, nil) }
             throw error
         } catch {
             throw .cancelled
         }
+        let start = MonotonicClock.now
         let result = await withTimeMax(Limits.requestTimeMax, body)
+        if counts { count(result.failure, MonotonicClock.now - start) }
         let ending: AnnounceGate.Ending =
             switch result {
             case .success: .answered
@@ -179,6 +208,21 @@ public actor TrackerClient {
         }
     }
 
+    // MARK: Counting
+
+    public var activity: Activity {
+        var activity = counted
+        activity.waiting = turns.count
+        return activity
+    }
+
+    /// - Parameter time: nil if it did not begin.
+    private func count(_ failure: TrackerError?, _ time: Interval?) {
+        guard let outcome = AnnounceOutcome(failure) else { return }
+        counted.announces[outcome, default: 0] += 1
+        if let time, outcome != .notAsked { counted.latency.record(time) }
+    }
+
     // MARK: Silent families
 
     func isSilent(_ key: FamilyKey) -> Bool { silent[key].map { $0 > MonotonicClock.now } ?? false }
@@ -201,5 +245,28 @@ func withTimeMax<Value: Sendable>(
         }
         defer { group.cancelAll() }
         return await group.next() ?? .failure(.cancelled)
+    }
+}
+
+extension Result {
+    fileprivate var failure: Failure? {
+        if case .failure(let failure) = self { failure } else { nil }
+    }
+}
+
+extension TrackerClient.AnnounceOutcome {
+    /// Nil for what we gave up ourselves.
+    init?(_ failure: TrackerError?) {
+        switch failure {
+        case nil: self = .ok
+        case .refused, .httpStatus: self = .refused
+        case .notBencoded, .malformedReply, .replyTooLarge, .insecure, .tooManyRedirects,
+            .badRedirect, .scrapeNotSupported:
+            self = .invalid
+        case .timedOut: self = .timedOut
+        case .nameNotFound, .unreachable: self = .unreachable
+        case .forbiddenAddress, .avoided, .tooManyRequests: self = .notAsked
+        case .cancelled: return nil
+        }
     }
 }

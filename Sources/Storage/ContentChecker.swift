@@ -134,7 +134,9 @@ public final class ContentChecker: Sendable {
         var verdict: PieceVerdict?
         var failure: StorageError?
         do throws(StorageError) {
-            verdict = try self.verdict(on: piece, buffer)
+            let found = try self.verdict(on: piece, buffer)
+            files.counters.checked(found)
+            verdict = found
         } catch {
             // Bytes that are not there are no failure: the piece is simply not had.
             if error.kind != .truncated, error.kind != .missing { failure = error }

@@ -63,6 +63,17 @@ public final class DiskPool: Sendable {
         journal.run(afterNanoseconds: nanoseconds, job)
     }
 
+    /// What waits now.
+    var queue: DiskQueue {
+        var queue = DiskQueue()
+        queue.writes = writes.reduce(0) { $0 + $1.depth }
+        queue.reads = reads.reduce(0) { $0 + $1.depth }
+        queue.checks = checks.reduce(0) { $0 + $1.depth }
+        queue.syncs = sync.depth
+        queue.journal = journal.depth
+        return queue
+    }
+
     /// Takes no more jobs, runs those that are queued, and waits for the threads to end.
     public func stop() {
         for lane in writes + reads + checks { lane.stop() }

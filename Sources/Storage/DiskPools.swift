@@ -22,6 +22,13 @@ public final class DiskPools: Sendable {
         }
     }
 
+    /// What waits now for all disks.
+    public var queue: DiskQueue {
+        var queue = DiskQueue()
+        for pool in pools.withLock({ Array($0.values) }) { queue.add(pool.queue) }
+        return queue
+    }
+
     /// Stops all pools, as `DiskPool.stop` does.
     public func stop() {
         let all = pools.withLock { pools in

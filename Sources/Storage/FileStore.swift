@@ -61,6 +61,7 @@ public final class FileStore: Sendable {
     private let metainfo: Metainfo
     private let allocation: Allocation
     let medium: Medium
+    let counters: DiskCounters
     let openFiles: OpenFiles
     private let number: UInt64
 
@@ -74,16 +75,19 @@ public final class FileStore: Sendable {
     ///     folder that has gone is a disk that is not mounted.
     public convenience init(
         _ metainfo: Metainfo, in folder: String, wanted: Set<FileIndex>? = nil,
-        creatingFolder: Bool = false, allocation: Allocation = .sparse, openFiles: OpenFiles
+        creatingFolder: Bool = false, allocation: Allocation = .sparse, openFiles: OpenFiles,
+        counters: DiskCounters = DiskCounters()
     ) throws(StorageError) {
         try self.init(
             metainfo, in: folder, wanted: wanted, creatingFolder: creatingFolder,
-            allocation: allocation, openFiles: openFiles, medium: Medium())
+            allocation: allocation, openFiles: openFiles, medium: counters.medium,
+            counters: counters)
     }
 
     init(
         _ metainfo: Metainfo, in folder: String, wanted: Set<FileIndex>?, creatingFolder: Bool,
-        allocation: Allocation, openFiles: OpenFiles, medium: Medium
+        allocation: Allocation, openFiles: OpenFiles, medium: Medium,
+        counters: DiskCounters = DiskCounters()
     ) throws(StorageError) {
         self.root = try SaveFolder(path: folder, creating: creatingFolder)
         self.folder = folder
@@ -93,6 +97,7 @@ public final class FileStore: Sendable {
         self.allocation = allocation
         self.openFiles = openFiles
         self.medium = medium
+        self.counters = counters
         self.number = openFiles.newStore()
         let slots = metainfo.layout.files.indices.map { file in
             Slot(isWanted: wanted?.contains(FileIndex(file)) ?? true)

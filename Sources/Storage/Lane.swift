@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Synchronization
 
 /// One thread with its queue: jobs run one after the other, in the order in which they came.
 /// The thread starts with the first job. It takes the whole queue at a time and is woken only
@@ -23,6 +24,8 @@ final class Lane: @unchecked Sendable {
     private var thread: pthread_t?
     private var sleeps = false
     private var stops = false
+    /// Jobs that wait or are being done, without those for which it is not time yet.
+    private let pending = Atomic<Int>(0)
 
     init(name: String, niceness: Int32 = 0, jobsMax: Int = .max) {
         self.name = name
@@ -53,6 +56,7 @@ final class Lane: @unchecked Sendable {
             return false
         }
         jobs.append(job)
+        pending.add(1, ordering: .relaxed)
         let wakes = sleeps
         sleeps = false
         pthread_mutex_unlock(mutex)
@@ -94,6 +98,8 @@ final class Lane: @unchecked Sendable {
         }
     }
 
+    var depth: Int { pending.load(ordering: .relaxed) }
+
     /// The monotonic clock, in nanoseconds.
     static var now: Int64 {
         var time = timespec()
@@ -130,7 +136,10 @@ final class Lane: @unchecked Sendable {
         if niceness != 0 { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness) }
         var batch: [Job] = []
         while takeJobs(into: &batch) {
-            for job in batch { job() }
+            for job in batch {
+                job()
+                pending.subtract(1, ordering: .relaxed)
+            }
             batch.removeAll(keepingCapacity: true)
         }
     }
@@ -165,6 +174,7 @@ final class Lane: @unchecked Sendable {
         timers.removeAll { timer in
             guard timer.deadline <= now else { return false }
             batch.append(timer.job)
+            pending.add(1, ordering: .relaxed)
             return true
         }
     }

@@ -65,7 +65,9 @@ final class PieceWork: @unchecked Sendable {
     func finish() throws(StorageError) -> PieceVerdict {
         if let failure { throw failure }
         if hasher.firstMissing != nil { try hashFromDisk() }
-        return hasher.verdict(expected)
+        let verdict = hasher.verdict(expected)
+        files.counters.checked(verdict)
+        return verdict
     }
 
     private func hashFromDisk() throws(StorageError) {

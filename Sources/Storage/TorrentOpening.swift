@@ -46,7 +46,7 @@ public final class TorrentOpening: Sendable {
         public var createsFolder = false
         public var content = Content.asRecorded
         public var allocation = FileStore.Allocation.sparse
-        var medium = Medium()
+        var medium: Medium?
         var pace = ResumeJournal.Pace()
 
         public init(folder: String, record: TorrentRecord.ID? = nil) {
@@ -150,7 +150,8 @@ public final class TorrentOpening: Sendable {
                 metainfo, in: options.folder, wanted: options.wanted,
                 creatingFolder: mayCreateFolder(known: folder),
                 allocation: options.allocation, openFiles: resources.openFiles,
-                medium: options.medium)
+                medium: options.medium ?? resources.counters.medium,
+                counters: resources.counters)
             let entries = try files.survey()
             var resumption = try files.resume(from: entries, claims: claims)
             try refuseOtherVolume(files, entries, claims, folder)

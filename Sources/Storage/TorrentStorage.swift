@@ -17,14 +17,18 @@ public final class TorrentStorage: Sendable {
         public var openFiles: OpenFiles
         /// Without one, nothing is remembered, and the next run checks all there is.
         public var store: SessionStore?
+        /// Where it is counted what the disk does.
+        public var counters: DiskCounters
 
         public init(
-            pool: DiskPool, memory: ExtentMemory, openFiles: OpenFiles, store: SessionStore? = nil
+            pool: DiskPool, memory: ExtentMemory, openFiles: OpenFiles, store: SessionStore? = nil,
+            counters: DiskCounters = DiskCounters()
         ) {
             self.pool = pool
             self.memory = memory
             self.openFiles = openFiles
             self.store = store
+            self.counters = counters
         }
     }
 

@@ -19,18 +19,23 @@ final class Reception: PeerConduitOwner {
     private let state = Mutex(State())
     /// Connections of others that have asked for a torrent of ours.
     private let welcomes = Atomic<Int64>(0)
+    /// One of them came from outside: not from this machine or one near it.
+    private let hasForeign = Atomic<Bool>(false)
+    private let counters: SessionCounters
 
     var welcomeCount: Int64 { welcomes.load(ordering: .relaxed) }
+    var hasForeignWelcome: Bool { hasForeign.load(ordering: .relaxed) }
 
-    init(directory: TorrentDirectory, network: PeerNetwork) {
+    init(directory: TorrentDirectory, network: PeerNetwork, counters: SessionCounters) {
         self.directory = directory
         self.network = network
+        self.counters = counters
     }
 
     /// Whether a connection from there is let in: not too often, and not while too many others
     /// have connected and say nothing.
     func admits(_ remote: Endpoint, as id: UInt64) -> Bool {
-        state.withLock { state in
+        let admits = state.withLock { state in
             let address = remote.address
             let sameAddress = state.addresses[address] ?? 0
             guard state.waiting.count < Limits.strangersMax,
@@ -41,6 +46,8 @@ final class Reception: PeerConduitOwner {
             state.addresses[address] = sameAddress + 1
             return true
         }
+        if !admits { counters.count(.refused) }
+        return admits
     }
 
     private func forget(_ id: UInt64) {
@@ -56,8 +63,10 @@ final class Reception: PeerConduitOwner {
         forget(conduit.id)
         // An unknown name is answered with silence: what we have is nobody's business.
         guard let torrent = directory.torrent(named: handshake.infoHash) else {
+            counters.count(.unknownTorrent)
             return conduit.close()
         }
+        if !conduit.remote.isLocal { hasForeign.store(true, ordering: .relaxed) }
         welcomes.wrappingAdd(1, ordering: .relaxed)
         guard torrent.loop.inEventLoop else {
             return move(conduit, handshake, to: torrent)
@@ -79,5 +88,8 @@ final class Reception: PeerConduitOwner {
 
     func conduit(_ conduit: PeerConduit, received messages: [PeerMessage]) {}
 
-    func conduitClosed(_ conduit: PeerConduit, reason: ConduitClosure) { forget(conduit.id) }
+    func conduitClosed(_ conduit: PeerConduit, reason: ConduitClosure) {
+        forget(conduit.id)
+        if let failure = HandshakeFailure(reason) { counters.count(failure) }
+    }
 }

@@ -18,6 +18,8 @@ final class Services: Sendable {
     let groups = Mutex<[String: RateLimits]>([:])
     /// Those of all torrents.
     let connections = Atomic<Int>(0)
+    let counters = SessionCounters()
+    let diskCounters = DiskCounters()
     let directory = TorrentDirectory()
     let network: PeerNetwork
     let reception: Reception
@@ -28,7 +30,7 @@ final class Services: Sendable {
     let isLocal: Bool
     /// For what waits for the session store or looks at folders, before a torrent has its disk.
     let startup = DiskPool(writeLanes: 1, readLanes: 1, checkLanes: 1)
-    private let disks = DiskPools()
+    let disks = DiskPools()
     private let memory = ExtentMemory()
     private let openFiles = OpenFiles()
     let store: SessionStore?
@@ -44,7 +46,8 @@ final class Services: Sendable {
     ) async throws(EngineError) {
         self.adjustable = Mutex(configuration)
         let network = PeerNetwork(group: loops, bindAddress: configuration.bindAddress)
-        let reception = Reception(directory: directory, network: network)
+        let reception = Reception(
+            directory: directory, network: network, counters: counters)
         self.network = network
         self.reception = reception
         self.store = try Self.openStore(configuration.stateDirectory)
@@ -116,7 +119,8 @@ final class Services: Sendable {
     /// The disk that holds `folder`. Asks the file system, so not for event loops.
     func resources(for folder: String) -> TorrentStorage.Resources {
         TorrentStorage.Resources(
-            pool: disks.pool(for: folder), memory: memory, openFiles: openFiles, store: store)
+            pool: disks.pool(for: folder), memory: memory, openFiles: openFiles, store: store,
+            counters: diskCounters)
     }
 
     /// A name for us towards peers, new for each torrent, so that they cannot tell that it is

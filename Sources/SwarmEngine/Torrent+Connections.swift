@@ -104,6 +104,7 @@ extension Torrent: PeerConduitOwner {
         arrivals[conduit.id] = nil
         guard waiting.removeValue(forKey: conduit.id) == nil else { return }
         guard let key = conduit.key else {
+            if let failure = HandshakeFailure(reason) { services.counters.count(failure) }
             if !conduit.isIncoming { run(.dialFailed(conduit.remote, CloseReason(reason))) }
             return
         }
@@ -111,6 +112,7 @@ extension Torrent: PeerConduitOwner {
         guard slot < conduits.count, conduits[slot] === conduit else { return }
         conduits[slot] = nil
         noteConnections(-1)
+        if conduit.isIncoming { noteIncoming(-1) }
         run(.disconnected(key, CloseReason(reason)))
     }
 
@@ -122,12 +124,16 @@ extension Torrent: PeerConduitOwner {
         let infoHash = fullInfoHash
         let handshake = ourHandshake(naming: infoHash.primary)
         let alternate = infoHash.v2?.truncated
-        services.network.dial(endpoint, on: loop) { channel in
+        let counters = services.counters
+        counters.halfOpen.add(1, ordering: .relaxed)
+        let dialled = services.network.dial(endpoint, on: loop) { channel in
             PeerConduit(
                 id: id, channel: channel, remote: endpoint, dialledWith: handshake,
                 alternateInfoHash: alternate,
                 pieceCount: self.assumeIsolated { $0.pieceCount }, owner: self)
-        }.whenFailure { _ in
+        }
+        dialled.whenComplete { _ in counters.halfOpen.subtract(1, ordering: .relaxed) }
+        dialled.whenFailure { _ in
             self.assumeIsolated { $0.run(.dialFailed(endpoint)) }
         }
     }
@@ -139,6 +145,7 @@ extension Torrent: PeerConduitOwner {
         while conduits.count <= slot { conduits.append(nil) }
         conduits[slot] = conduit
         noteConnections(1)
+        if conduit.isIncoming { noteIncoming(1) }
         hadConnections.store(true, ordering: .relaxed)
         if isReadingPaused { conduit.setReading(false) }
     }
@@ -152,6 +159,7 @@ extension Torrent: PeerConduitOwner {
         guard let conduit = conduit(key) else { return }
         conduits[Int(key.slot)] = nil
         noteConnections(-1)
+        if conduit.isIncoming { noteIncoming(-1) }
         conduit.close()
     }
 
@@ -159,6 +167,10 @@ extension Torrent: PeerConduitOwner {
     func noteConnections(_ change: Int) {
         connected.add(change, ordering: .relaxed)
         services.connections.add(change, ordering: .relaxed)
+    }
+
+    func noteIncoming(_ change: Int) {
+        services.counters.incoming.add(change, ordering: .relaxed)
     }
 
     /// Whether the session has all the connections that it may have.

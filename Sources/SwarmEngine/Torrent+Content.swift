@@ -50,6 +50,7 @@ extension Torrent {
         giveUpOpening()
         if !isStopping {
             closeConnections()
+            settleCounters()
             machine = nil
             state = .stopped
         }
@@ -134,6 +135,7 @@ extension Torrent {
         guard let metainfo else { return }
         if case .failed = state {
             keepTotals()
+            settleCounters()
             machine = nil
             closeConnections()
         }

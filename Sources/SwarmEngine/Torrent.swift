@@ -41,6 +41,9 @@ public actor Torrent {
     private nonisolated let wishes: Mutex<TorrentRequest>
     nonisolated let connected = Atomic<Int>(0)
     let hadConnections = Atomic<Bool>(false)
+    /// Whether the machine may have counted more than the session knows.
+    let hasUnpublished = Atomic<Bool>(false)
+    var publishedCounters = TorrentCounters()
     /// Whether a move of the content is called off.
     let stopsMoving = StopSign()
     let ourID: PeerID
@@ -182,6 +185,7 @@ public actor Torrent {
         guard !isCarryingOut else { return }
         submitUploads()
         flushConduits()
+        hasUnpublished.store(true, ordering: .relaxed)
         rearm()
     }
 
@@ -228,6 +232,7 @@ public actor Torrent {
         leaveNeighbours()
         timer?.cancel()
         if let machine { lastTransfer = LastTransfer(machine) }
+        settleCounters()
         machine = nil
         let leaving = leaveDHT()
         closeConnections()
@@ -247,6 +252,7 @@ public actor Torrent {
     func closeConnections() {
         seeker = nil
         sendWaitingAway()
+        noteIncoming(-conduits.count { $0?.isIncoming == true })
         for conduit in conduits { conduit?.close() }
         for conduit in arrivals.values { conduit.close() }
         conduits = []

@@ -203,4 +203,25 @@ public struct TorrentCounters: Hashable, Sendable {
     public var pexPeersTaken = 0
 
     public init() {}
+
+    /// Adds what has happened between two moments.
+    public mutating func add(_ now: TorrentCounters, since before: TorrentCounters) {
+        redundantBytes = redundantBytes.addingSaturating(
+            max(0, now.redundantBytes - before.redundantBytes))
+        for count in Self.counts {
+            self[keyPath: count] = self[keyPath: count].addingSaturating(
+                max(0, now[keyPath: count] - before[keyPath: count]))
+        }
+    }
+
+    /// All that are counted one by one.
+    private static var counts: [WritableKeyPath<TorrentCounters, Int>] {
+        [
+            \.unsolicitedBlocks, \.hashFailures, \.blocksBlamed, \.bans, \.snubs,
+            \.rejectsReceived, \.rejectsSent, \.dials, \.dialFailures, \.refusedConnections,
+            \.incomingConnections, \.diskStalls, \.limitedRequests, \.limitedServes,
+            \.diskFailures, \.pexMessagesSent, \.pexMessagesReceived, \.pexMessagesIgnored,
+            \.pexPeersTaken,
+        ]
+    }
 }

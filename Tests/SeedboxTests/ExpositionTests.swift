@@ -65,12 +65,12 @@ import Units
     }
 
     @Test func aHistogramCountsEachStepWithThoseBelowIt() {
-        let histogram = Histogram(bounds: [0.1, 1])
+        var histogram = LatencyHistogram(bounds: [0.1, 1])
         for milliseconds: Int64 in [50, 100, 500, 2_000] {
             histogram.record(.milliseconds(milliseconds))
         }
         var page = Exposition()
-        page.histogram("swarm_latency_seconds", "Latency.", histogram.reading)
+        page.histogram("swarm_latency_seconds", "Latency.", histogram)
         #expect(
             page.text == """
                 # HELP swarm_latency_seconds Latency.

@@ -66,8 +66,21 @@ import Units
         #expect(value("swarm_content_bytes", in: page) == 170_000)
         #expect(value("swarm_up", in: page) == 1)
         #expect(page.contains("swarm_torrent_info{infohash="))
+        // Six pieces came, and each was hashed once; the seed has hashed what it found.
+        #expect(value("swarm_hash_checked_pieces_total", in: page) == 6)
+        #expect(value("swarm_hash_failed_pieces_total", in: page) == 0)
+        #expect(value("swarm_disk_write_bytes_total", in: page) ?? 0 >= 170_000)
+        #expect(
+            value(#"swarm_disk_latency_seconds_count{operation="write"}"#, in: page) ?? 0 > 0)
+        #expect(value("swarm_dials_total", in: page) ?? 0 >= 1)
+        #expect(value("swarm_half_open_connections", in: page) == 0)
+        #expect(
+            value(#"swarm_connections{transport="tcp",direction="out"}"#, in: page) ?? 2 <= 1)
         let seedPage = try await text(Metrics(seed.box, counters: counters))
         #expect(value("swarm_incoming_connections_total", in: seedPage) == 1)
+        #expect(value("swarm_listen_port_open", in: seedPage) == 0)
+        #expect(value("swarm_disk_read_bytes_total", in: seedPage) ?? 0 >= 340_000)
+        #expect(value("swarm_hash_checked_pieces_total", in: seedPage) == 6)
         #expect(!seedPage.contains("swarm_torrent_info"))
         if Promtool.isThere {
             #expect(try await Promtool.complaints(of: Array(page.utf8)) == "")

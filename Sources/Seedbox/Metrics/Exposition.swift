@@ -48,16 +48,16 @@ struct Exposition {
 
     /// The series of a histogram: what took at most so many seconds, how many there were, and how
     /// long all took together.
-    mutating func histogram(_ name: String, _ help: String, _ reading: Histogram.Reading) {
+    mutating func histogram(_ name: String, _ help: String, _ reading: LatencyHistogram) {
+        family(name, .histogram, help) { $0.add(reading, []) }
+    }
+
+    /// The same of more than one thing, told apart by the values of a label.
+    mutating func histograms(
+        _ name: String, _ help: String, label: String, _ readings: [(String, LatencyHistogram)]
+    ) {
         family(name, .histogram, help) { samples in
-            var sum: Int64 = 0
-            for (bound, count) in zip(reading.bounds, reading.counts) {
-                sum = sum.addingSaturating(count)
-                samples.add(sum, ["le": bound.metricText], suffix: "_bucket")
-            }
-            samples.add(reading.total, ["le": "+Inf"], suffix: "_bucket")
-            samples.add(reading.seconds, suffix: "_sum")
-            samples.add(reading.total, suffix: "_count")
+            for (value, reading) in readings { samples.add(reading, [(label, value)]) }
         }
     }
 
@@ -78,13 +78,32 @@ struct Exposition {
             _ value: some MetricValue, _ labels: KeyValuePairs<String, String> = [:],
             suffix: String = ""
         ) {
+            add(value, labels.map { ($0.key, $0.value) }, suffix: suffix)
+        }
+
+        fileprivate mutating func add(
+            _ reading: LatencyHistogram, _ labels: [(String, String)]
+        ) {
+            var sum: Int64 = 0
+            for (bound, count) in zip(reading.bounds, reading.counts) {
+                sum = sum.addingSaturating(count)
+                add(sum, labels + [("le", bound.metricText)], suffix: "_bucket")
+            }
+            add(reading.total, labels + [("le", "+Inf")], suffix: "_bucket")
+            add(reading.seconds, labels, suffix: "_sum")
+            add(reading.total, labels, suffix: "_count")
+        }
+
+        private mutating func add(
+            _ value: some MetricValue, _ labels: [(String, String)], suffix: String
+        ) {
             var series = Array((name + suffix).utf8)
             if !labels.isEmpty {
                 series.append(UInt8(ascii: "{"))
                 for (index, label) in labels.enumerated() {
                     if index > 0 { series.append(UInt8(ascii: ",")) }
-                    series.append(contentsOf: "\(label.key)=\"".utf8)
-                    Exposition.append(label.value, escapingQuotes: true, to: &series)
+                    series.append(contentsOf: "\(label.0)=\"".utf8)
+                    Exposition.append(label.1, escapingQuotes: true, to: &series)
                     series.append(UInt8(ascii: "\""))
                 }
                 series.append(UInt8(ascii: "}"))

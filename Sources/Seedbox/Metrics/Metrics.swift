@@ -51,14 +51,19 @@ public struct Metrics: Sendable {
             Walk(rows, isPerTorrent: settings.api.metricsPerTorrent)
         }
         (reading.tally, reading.series) = (walk.tally, walk.series)
-        reading.slowness = await slowness(of: walk.slow)
+        let network = await seedbox.session.network()
+        reading.network = network
+        for row in walk.slow + walk.seeds.prefix(Limits.reasonedTorrentsMax - walk.slow.count) {
+            let reasons = await seedbox.slowness(
+                of: row, incomingConnections: network.incomingConnections)
+            if let first = reasons.first { reading.slowness[first.kind, default: 0] += 1 }
+            for reason in reasons { reading.hindrances[reason.kind, default: 0] += 1 }
+        }
         reading.folders = space.latest
         space.refresh(Self.folders(settings))
         reading.eventLoopLag = lag.reading
-        let network = await seedbox.session.network()
-        reading.incomingConnections = network.incomingConnections
-        (reading.dhtNodesIPv4, reading.dhtNodesIPv6) =
-            (network.dhtNodesIPv4, network.dhtNodesIPv6)
+        reading.disks = seedbox.session.disks
+        reading.swarms = await seedbox.session.torrentCounters()
         reading.automation = counters
         reading.process = ProcessReading.now()
         return reading
@@ -70,24 +75,20 @@ public struct Metrics: Sendable {
         var series = TorrentSeries()
         /// What is not there yet: few of many, as the others wait in the queue or are paused.
         var slow: [TorrentRow] = []
+        /// What is there and has peers, who might be given more.
+        var seeds: [TorrentRow] = []
 
         init(_ rows: [TorrentRow], isPerTorrent: Bool) {
             for row in rows {
                 tally.count(row)
                 if isPerTorrent { series.add(row) }
-                if !row.isComplete, slow.count < Limits.reasonedTorrentsMax { slow.append(row) }
+                if !row.isComplete {
+                    if slow.count < Limits.reasonedTorrentsMax { slow.append(row) }
+                } else if row.peersConnected > 0, seeds.count < Limits.reasonedTorrentsMax {
+                    seeds.append(row)
+                }
             }
         }
-    }
-
-    private func slowness(of rows: [TorrentRow]) async -> [SlownessReason.Kind: Int] {
-        var counts: [SlownessReason.Kind: Int] = [:]
-        for row in rows {
-            let counters = row.state.isActive ? await seedbox.torrent(row.id)?.slowness() : nil
-            let facts = SlownessFacts(row, counters: counters ?? SlownessCounters())
-            if let first = Slowness.reasons(of: facts).first { counts[first.kind, default: 0] += 1 }
-        }
-        return counts
     }
 
     private static func limit(_ rate: ByteRate?) -> Double {
@@ -148,7 +149,7 @@ final class FolderSpace: Sendable {
 
 /// How late the event loops are that torrents are on.
 final class LagProbe: Sendable {
-    private let histogram = Histogram(bounds: Limits.latencySteps)
+    private let histogram = Mutex(LatencyHistogram())
 
     init(_ loops: any EventLoopGroup) {
         for loop in loops.makeIterator() { arm(loop) }
@@ -159,10 +160,11 @@ final class LagProbe: Sendable {
         let due = NIODeadline.now() + .seconds(1)
         loop.scheduleTask(deadline: due) { [weak self] in
             guard let self else { return }
-            histogram.record(Interval(nanoseconds: (NIODeadline.now() - due).nanoseconds))
+            let late = Interval(nanoseconds: (NIODeadline.now() - due).nanoseconds)
+            histogram.withLock { $0.record(late) }
             arm(loop)
         }
     }
 
-    var reading: Histogram.Reading { histogram.reading }
+    var reading: LatencyHistogram { histogram.withLock(\.self) }
 }

@@ -15,9 +15,4 @@ extension Limits {
 
     /// Torrents that are asked for the reason why they are not faster, in one scrape.
     static let reasonedTorrentsMax = 500
-
-    /// The steps of latencies, in seconds: from a turn of an event loop to a stuck disk.
-    static let latencySteps: [Double] = [
-        0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
-    ]
 }

@@ -1,3 +1,7 @@
+import SwarmEngine
+import SwarmScheduler
+import Units
+
 /// All that a scrape tells, read at one moment. What nobody knows is nil, and is not told.
 struct MetricsReading {
     /// Bytes by what they were for.
@@ -27,23 +31,17 @@ struct MetricsReading {
     var downloadLimit = Double.infinity
     var uploadLimit = Double.infinity
 
-    var halfOpenConnections: Int?
-    var incomingConnections: Int64?
-    var isListenPortOpen: Bool?
-    var dhtNodesIPv4: Int?
-    var dhtNodesIPv6: Int?
-    var failedPieces: Int64?
-    var checkedPieces: Int64?
-    var trackerAnnounces: (ok: Int64, failed: Int64)?
-    var trackerLatency: Histogram.Reading?
-    var diskLatency: Histogram.Reading?
-    var diskRead: Int64?
-    var diskWritten: Int64?
-    var eventLoopLag: Histogram.Reading?
+    var network: SessionNetwork?
+    var disks: SessionDisks?
+    /// What happened in the swarms, over all torrents.
+    var swarms: TorrentCounters?
+    var eventLoopLag: LatencyHistogram?
 
     var folders: [Folder] = []
     /// Torrents by the first reason why they are not faster.
     var slowness: [SlownessReason.Kind: Int] = [:]
+    /// Torrents by each reason that holds for them.
+    var hindrances: [SlownessReason.Kind: Int] = [:]
     var tally = TorrentTally()
     var series = TorrentSeries()
     var automation: AutomationCounters?
@@ -58,16 +56,18 @@ struct MetricsReading {
         page.gauge("swarm_up", "Whether the session is loaded.", isReady)
         page.gauge("swarm_uptime_seconds", "Seconds since the start.", uptime)
         writeTraffic(into: &page)
-        writeNetwork(into: &page)
-        writeDisk(into: &page)
+        network?.write(into: &page)
+        swarms?.write(into: &page)
+        disks?.write(into: &page)
+        writeMachine(into: &page)
         tally.write(into: &page)
-        page.family(
-            "swarm_torrents_slow", .gauge, "Torrents by the first reason why they are not faster."
-        ) {
-            for kind in SlownessReason.Kind.allCases {
-                $0.add(slowness[kind, default: 0], ["reason": kind.rawValue])
-            }
-        }
+        write(
+            slowness, "swarm_torrents_slow",
+            "Torrents by the first reason why they are not faster.",
+            &page)
+        write(
+            hindrances, "swarm_torrents_hindered",
+            "Torrents by each reason why they are not faster; one can have many.", &page)
         automation?.write(into: &page)
         process?.write(into: &page)
         series.write(into: &page)
@@ -98,59 +98,21 @@ struct MetricsReading {
         }
     }
 
-    private func writeNetwork(into page: inout Exposition) {
-        if let halfOpenConnections {
-            page.gauge(
-                "swarm_half_open_connections", "Connections that are being opened.",
-                halfOpenConnections)
-        }
-        if let incomingConnections {
-            page.counter(
-                "swarm_incoming_connections_total", "Connections that peers have opened.",
-                incomingConnections)
-        }
-        if let isListenPortOpen {
-            page.gauge(
-                "swarm_listen_port_open", "Whether a peer from outside has come in.",
-                isListenPortOpen)
-        }
-        page.family("swarm_dht_nodes", .gauge, "Nodes in the routing table.") {
-            if let dhtNodesIPv4 { $0.add(dhtNodesIPv4, ["family": "ipv4"]) }
-            if let dhtNodesIPv6 { $0.add(dhtNodesIPv6, ["family": "ipv6"]) }
-        }
-        if let trackerAnnounces {
-            page.family("swarm_tracker_announces_total", .counter, "Announces, by outcome.") {
-                $0.add(trackerAnnounces.ok, ["result": "ok"])
-                $0.add(trackerAnnounces.failed, ["result": "failed"])
+    private func write(
+        _ counts: [SlownessReason.Kind: Int], _ name: String, _ help: String,
+        _ page: inout Exposition
+    ) {
+        page.family(name, .gauge, help) {
+            for kind in SlownessReason.Kind.allCases {
+                $0.add(counts[kind, default: 0], ["reason": kind.rawValue])
             }
-        }
-        if let trackerLatency {
-            page.histogram(
-                "swarm_tracker_latency_seconds", "How long trackers take.", trackerLatency)
-        }
-        if let eventLoopLag {
-            page.histogram(
-                "swarm_eventloop_lag_seconds", "How late event loops are.", eventLoopLag)
         }
     }
 
-    private func writeDisk(into page: inout Exposition) {
-        if let checkedPieces {
-            page.counter(
-                "swarm_hash_checked_pieces_total", "Pieces that were hashed.", checkedPieces)
-        }
-        if let failedPieces {
-            page.counter(
-                "swarm_hash_failed_pieces_total", "Pieces whose hash was wrong.", failedPieces)
-        }
-        if let diskRead {
-            page.counter("swarm_disk_read_bytes_total", "Content read.", diskRead)
-        }
-        if let diskWritten {
-            page.counter("swarm_disk_write_bytes_total", "Content written.", diskWritten)
-        }
-        if let diskLatency {
-            page.histogram("swarm_disk_latency_seconds", "How long the disk takes.", diskLatency)
+    private func writeMachine(into page: inout Exposition) {
+        if let eventLoopLag {
+            page.histogram(
+                "swarm_eventloop_lag_seconds", "How late event loops are.", eventLoopLag)
         }
         page.family("swarm_free_space_bytes", .gauge, "Free space of a folder's file system.") {
             for folder in folders { $0.add(folder.free, ["path": folder.path]) }

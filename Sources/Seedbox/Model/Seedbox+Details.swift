@@ -111,12 +111,19 @@ extension Seedbox {
         of id: TorrentID
     ) async throws(SeedboxError) -> [SlownessReason] {
         let row = try expectRow(id)
-        let torrent = torrent(id)
+        let incoming = await session.network().incomingConnections
+        return await slowness(of: row, incomingConnections: incoming)
+    }
+
+    nonisolated func slowness(
+        of row: TorrentRow, incomingConnections: Int64
+    ) async -> [SlownessReason] {
+        let torrent = row.state.isActive ? torrent(row.id) : nil
         var facts = SlownessFacts(
             row, counters: await torrent?.slowness() ?? SlownessCounters(),
             trackers: await torrent?.trackers().map { TrackerRow($0) } ?? [])
         facts.secondsListening = statistics.thisRun.secondsActive
-        facts.incomingConnections = await session.network().incomingConnections
+        facts.incomingConnections = incomingConnections
         return Slowness.reasons(of: facts)
     }
 

@@ -1,0 +1,118 @@
+import Glibc
+import Synchronization
+public import Units
+
+/// What the disks of a session do, counted for all torrents together. For any thread.
+public final class DiskCounters: Sendable {
+    public struct Reading: Hashable, Sendable {
+        /// Bytes of content.
+        public var bytesRead: Int64 = 0
+        public var bytesWritten: Int64 = 0
+        /// How long each call took, and by that how many there were.
+        public var reads = LatencyHistogram()
+        public var writes = LatencyHistogram()
+        public var syncs = LatencyHistogram()
+        /// Calls that failed.
+        public var readErrors: Int64 = 0
+        public var writeErrors: Int64 = 0
+        public var syncErrors: Int64 = 0
+        /// Pieces that were hashed, whether they were fetched or found, and those of them whose
+        /// hash was wrong.
+        public var piecesChecked: Int64 = 0
+        public var piecesFailed: Int64 = 0
+
+        public init() {}
+    }
+
+    private final class Tally: Sendable {
+        let reading = Mutex(Reading())
+    }
+
+    private let tally = Tally()
+    /// The kernel's calls, counted here.
+    let medium: Medium
+
+    public init() { medium = Self.counted(Medium(), in: tally) }
+
+    public var reading: Reading { tally.reading.withLock(\.self) }
+
+    /// A piece that could not be judged is not counted.
+    func checked(_ verdict: PieceVerdict) {
+        switch verdict {
+        case .verified: tally.reading.withLock { $0.piecesChecked += 1 }
+        case .mismatch, .inconsistent:
+            tally.reading.withLock { reading in
+                reading.piecesChecked += 1
+                reading.piecesFailed += 1
+            }
+        case .unverifiable: break
+        }
+    }
+
+    private static func counted(_ medium: Medium, in tally: Tally) -> Medium {
+        var counted = medium
+        counted.read = { file, buffer, offset in
+            let start = Lane.now
+            let count = medium.read(file, buffer, offset)
+            let time = Interval(nanoseconds: Lane.now - start)
+            return keepingErrno(count) {
+                tally.reading.withLock { reading in
+                    reading.reads.record(time)
+                    reading.bytesRead += Int64(max(0, count))
+                    if count < 0 { reading.readErrors += 1 }
+                }
+            }
+        }
+        counted.write = { file, buffer, offset in
+            let start = Lane.now
+            let count = medium.write(file, buffer, offset)
+            let time = Interval(nanoseconds: Lane.now - start)
+            return keepingErrno(count) {
+                tally.reading.withLock { reading in
+                    reading.writes.record(time)
+                    reading.bytesWritten += Int64(max(0, count))
+                    if count < 0 { reading.writeErrors += 1 }
+                }
+            }
+        }
+        counted.sync = { file in
+            let start = Lane.now
+            let result = medium.sync(file)
+            let time = Interval(nanoseconds: Lane.now - start)
+            return keepingErrno(result) {
+                tally.reading.withLock { reading in
+                    reading.syncs.record(time)
+                    if result != 0 { reading.syncErrors += 1 }
+                }
+            }
+        }
+        return counted
+    }
+
+    /// Whoever called looks at `errno` next, which taking a lock may change.
+    private static func keepingErrno<Result>(_ result: Result, _ body: () -> Void) -> Result {
+        let code = errno
+        body()
+        errno = code
+        return result
+    }
+}
+
+/// Jobs that wait for a thread of a disk, or are being done.
+public struct DiskQueue: Hashable, Sendable {
+    public var writes = 0
+    public var reads = 0
+    public var checks = 0
+    public var syncs = 0
+    public var journal = 0
+
+    public init() {}
+
+    mutating func add(_ other: DiskQueue) {
+        writes += other.writes
+        reads += other.reads
+        checks += other.checks
+        syncs += other.syncs
+        journal += other.journal
+    }
+}
