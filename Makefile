@@ -21,7 +21,7 @@ RELEASE_BIN = $(shell swift build $(SWIFT_FLAGS) -c release --show-bin-path)
 help: ## Say what can be made
 	@echo "swarm: a BitTorrent client, library and seedbox"
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  PREFIX=/usr/local DESTDIR=   where install puts things"
 	@echo "  FILTER=Suite                 test: only the suites whose names match"
@@ -76,6 +76,12 @@ dhtbench: packages ## Measure our DHT node beside libtorrent's, and write Docs/P
 	swift build $(SWIFT_FLAGS) -c release --product swarm
 	SWARM="$(RELEASE_BIN)/swarm" python3 Tests/Bench/krpc.py \
 	    --flood "$(or $(FLOOD),$(error say which instrument: make dhtbench FLOOD=path/to/krpcflood.c))" \
+	    --rounds $(ROUNDS) --write Docs/PERFORMANCE.md
+
+.PHONY: seedboxbench
+seedboxbench: testpackages ## Hold 10,000 seeds beside Transmission, and write Docs/PERFORMANCE.md
+	swift build $(SWIFT_FLAGS) -c release --product swarm
+	SWARM="$(RELEASE_BIN)/swarm" python3 Tests/Bench/seedbox.py \
 	    --rounds $(ROUNDS) --write Docs/PERFORMANCE.md
 
 .PHONY: soak
