@@ -41,7 +41,7 @@ struct BrowserTests {
                 ], on: host, in: arena)
 
             _ = try await browser.event("complete", within: .seconds(180))
-            try await eventually("what was fetched is what was shared", within: .seconds(30)) {
+            try await eventually("what was fetched is what was shared", within: .seconds(60)) {
                 try content.differences(from: downloads).isEmpty
             }
             try Data().write(to: go)
@@ -76,7 +76,7 @@ struct BrowserTests {
                 downloads.path, "--state-dir", try arena.makeFolder("state").path, "--no-config",
                 "--port", "6881",
             ])
-        try await eventually("the daemon answers", within: .seconds(30)) {
+        try await eventually("the daemon answers", within: .seconds(60)) {
             if let ended = daemon.ended { throw GroundError("the daemon ended: \(ended)") }
             return
                 (try? await host.run([

@@ -88,7 +88,7 @@ struct DHTTests {
             try libtorrent.tell("put", "theirs")
             try libtorrent.tell("sign", secret, key, "salt", "theirs-salted")
             try libtorrent.tell("sign", secret, key, "-", "theirs-plain")
-            let target = try await eventually("a target", within: .seconds(10)) {
+            let target = try await eventually("a target", within: .seconds(60)) {
                 libtorrent.events.compactMap { $0["target"] as? String }.first
             }
             for (words, value) in [
@@ -137,7 +137,9 @@ struct DHTTests {
             let libtorrent = count > 1 ? try await LibtorrentNode(ground) : nil
             let hash = String(repeating: "0\(count)", count: 20)
             try await ground.announce(hash, port: 7001)
-            #expect(try await ground.peers(of: hash) == [ground.asker.endpoint(7001)])
+            try await eventually("we find ourselves", within: .seconds(60)) {
+                try await ground.peers(of: hash) == [ground.asker.endpoint(7001)]
+            }
             guard let libtorrent else { return }
             let other = String(repeating: "a\(count)", count: 20)
             try libtorrent.tell("announce", other, "7002")
@@ -155,7 +157,9 @@ struct DHTTests {
             ground.nodes.append((libtorrent.place.address, 6881))
             let hash = String(repeating: "0b", count: 20)
             try await ground.announce(hash, port: 7001)
-            #expect(try await ground.peers(of: hash) == [ground.asker.endpoint(7001)])
+            try await eventually("we find ourselves", within: .seconds(60)) {
+                try await ground.peers(of: hash) == [ground.asker.endpoint(7001)]
+            }
         }
     }
 }

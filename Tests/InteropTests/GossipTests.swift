@@ -38,14 +38,14 @@ struct GossipTests {
             let torrent = try await Self.torrent(of: content, in: arena)
             let seedOrder = try await Self.order(.seed, torrent, content.folder, arena)
             let seed = try await Self.neighbour(pair.seed, seedOrder, isIPv6: pair.isIPv6)
-            try await eventually("the seed is ready", within: .seconds(20)) {
+            try await eventually("the seed is ready", within: .seconds(60)) {
                 try await seedOrder.host.accepts(port: pair.seed.port)
             }
             let folder = try arena.makeFolder("leech")
             let known = pair.byMagnet ? try await SwarmClient.magnet(of: torrent) : torrent
             let leech = try await Self.neighbour(
                 pair.leech, Self.order(.leech, known, folder, arena), isIPv6: pair.isIPv6)
-            try await leech.complete(within: .seconds(90))
+            try await leech.complete(within: .seconds(180))
             let complaints = try await seed.complaints() + leech.complaints()
             #expect(complaints == [])
             let wrong = try content.differences(
@@ -81,12 +81,12 @@ struct GossipTests {
             try await order.host.run(["ip", "address", "flush", "dev", "eth0"])
             let leech = try SwarmClient(
                 order, more: ["--no-trackers"], without: ["--no-dht", "--no-pex"])
-            try await eventually("the leech has begun", within: .seconds(20)) {
+            try await eventually("the leech has begun", within: .seconds(60)) {
                 !leech.events.isEmpty
             }
             try await order.host.run(
                 ["ip", "address", "add", "\(order.host.ipv4)/24", "dev", "eth0"])
-            try await leech.complete(within: .seconds(90))
+            try await leech.complete(within: .seconds(180))
             #expect(try content.differences(from: folder) == [])
         }
     }
@@ -111,7 +111,7 @@ struct GossipTests {
                 .appending(path: "Support/lsd_listen.py").path
             let listener = try arena.start(
                 "listener", on: listening, ["/usr/bin/python3", script, listening.ipv4])
-            try await eventually("the listener is ready", within: .seconds(10)) {
+            try await eventually("the listener is ready", within: .seconds(60)) {
                 listener.output.contains("listening")
             }
             _ = try arena.start(
@@ -120,7 +120,7 @@ struct GossipTests {
                     "--data", folder.path, "--no-trackers", "--no-dht", "--port", "6881",
                     "--state-dir", try arena.makeFolder("state").path,
                 ])
-            try await eventually("the public torrent is announced", within: .seconds(20)) {
+            try await eventually("the public torrent is announced", within: .seconds(60)) {
                 listener.output.contains("infohash: \(torrents[0].infoHashes[0])")
             }
             // Had it been announced, it would have shared the datagram.
@@ -159,21 +159,21 @@ struct GossipTests {
             let torrent = try await Self.torrent(of: content, in: arena)
             let seedOrder = try await Self.order(.seed, torrent, content.folder, arena)
             let seed = try await Self.introduced(meeting.seed, seedOrder, to: [])
-            try await eventually("the seed is ready", within: .seconds(20)) {
+            try await eventually("the seed is ready", within: .seconds(60)) {
                 try await seedOrder.host.accepts(port: meeting.seed.port)
             }
             let hubOrder = try await Self.order(
                 .stay, torrent, arena.makeFolder("hub"), arena)
             let hub = try await Self.introduced(
                 meeting.hub, hubOrder, to: [seedOrder], isSlow: true)
-            try await eventually("the hub is ready", within: .seconds(20)) {
+            try await eventually("the hub is ready", within: .seconds(60)) {
                 try await hubOrder.host.accepts(port: meeting.hub.port)
             }
             let folder = try arena.makeFolder("leech")
             let known = meeting.byMagnet ? try await SwarmClient.magnet(of: torrent) : torrent
             let leech = try await Self.introduced(
                 meeting.leech, Self.order(.leech, known, folder, arena), to: [hubOrder])
-            try await leech.complete(within: .seconds(120))
+            try await leech.complete(within: .seconds(180))
             let complaints = try await seed.complaints() + hub.complaints() + leech.complaints()
             #expect(complaints == [])
             #expect(try await !hub.isComplete())

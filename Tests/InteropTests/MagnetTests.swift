@@ -48,7 +48,7 @@ struct MagnetTests {
                 Order(
                     role: .seed, source: torrent.source, folder: content.folder, host: host,
                     arena: arena))
-            try await eventually("the seed is ready", within: .seconds(20)) {
+            try await eventually("the seed is ready", within: .seconds(60)) {
                 try await host.accepts(port: seedKind.port)
             }
             let link =
@@ -61,7 +61,7 @@ struct MagnetTests {
             let leech: any Client =
                 leechKind == .swarm
                 ? try SwarmClient(order, more: near) : try await leechKind.start(order)
-            try await leech.complete(within: .seconds(90))
+            try await leech.complete(within: .seconds(180))
             #expect(try await seed.complaints() == [])
             let wrong = try content.differences(from: order.folder)
             #expect(wrong == [], "\(wrong.prefix(10))")
@@ -97,7 +97,7 @@ struct MagnetTests {
                 folder: try arena.makeFolder("leech"), host: place.host, arena: arena)
             let leech = try SwarmClient(
                 order, more: network(place, 2), without: ["--no-lsd"])
-            try await leech.complete(within: .seconds(90))
+            try await leech.complete(within: .seconds(180))
             #expect(leech.events.first?["event"] as? String == "fetching_metadata")
             #expect(seed.complaints() + leech.complaints() == [])
             let wrong = try content.differences(from: order.folder)

@@ -64,7 +64,7 @@ struct MatrixTests {
                 role: .seed, source: torrent.source, folder: content.folder,
                 host: try await arena.network.addHost(), arena: arena)
             let seed = try await seedKind.start(seedOrder)
-            try await eventually("the seed is ready", within: .seconds(20)) {
+            try await eventually("the seed is ready", within: .seconds(60)) {
                 try await seedOrder.host.accepts(port: seedKind.port)
             }
             let leech = try SwarmClient(
@@ -73,7 +73,7 @@ struct MatrixTests {
                     "--no-trackers", "--peer", "[\(seedOrder.host.ipv6)]:\(seedKind.port)",
                     "--bind", order.host.ipv6,
                 ])
-            try await leech.complete(within: .seconds(90))
+            try await leech.complete(within: .seconds(180))
             #expect(try await seed.complaints() == [])
             let wrong = try content.differences(from: order.folder)
             #expect(wrong == [], "\(wrong.prefix(10))")

@@ -56,12 +56,12 @@ struct TransmissionRPCTests {
             let ours = try await SwarmDaemon(in: arena, downloads: album.folder)
             try await ours.remote(["-a", album.torrent.source, "-w", album.folder.path])
             for remote in [ours.remote, theirs.remote] {
-                try await eventually("it seeds", within: .seconds(30)) {
+                try await eventually("it seeds", within: .seconds(60)) {
                     let info = try await remote(["-t", "1", "-i"])
                     return info.contains("Percent Done: 100%") && info.contains("State: Idle")
                         && info.contains("Hash: ") && !info.contains("Have: None")
                 }
-                try await eventually("it is announced", within: .seconds(30)) {
+                try await eventually("it is announced", within: .seconds(60)) {
                     try await remote(["-t", "1", "-it"]).contains("Got a list of")
                 }
             }
@@ -126,7 +126,7 @@ struct TransmissionRPCTests {
             #expect(session.contains("Upload speed limit: 800 kB/s (Enabled limit"))
             #expect(session.contains("Download speed limit: 900 kB/s (Enabled limit"))
             #expect(try await daemon.remote(["-st"]).contains("Started 1 times"))
-            try await eventually("it seeds", within: .seconds(30)) {
+            try await eventually("it seeds", within: .seconds(60)) {
                 try await daemon.remote(["-t", "1", "-i"]).contains("Percent Done: 100%")
             }
 
@@ -144,13 +144,13 @@ struct TransmissionRPCTests {
             let other = album.folder.appending(path: "other")
             try FileManager.default.createDirectory(at: other, withIntermediateDirectories: true)
             try await daemon.remote(["-t", "1", "--move", other.path])
-            try await eventually("it is moved", within: .seconds(30)) {
+            try await eventually("it is moved", within: .seconds(60)) {
                 try await daemon.remote(["-t", "1", "-i"]).contains("Location: \(other.path)\n")
             }
             try await daemon.remote(["-t", "1", "-S"])
             #expect(try await daemon.remote(["-l"]).contains("Stopped"))
             try await daemon.remote(["-t", "1", "-rad"])
-            try await eventually("all is gone", within: .seconds(30)) {
+            try await eventually("all is gone", within: .seconds(60)) {
                 let list = try await daemon.remote(["-l"])
                 let content = other.appending(path: album.name).path
                 return !list.contains(album.name)
@@ -166,7 +166,7 @@ struct TransmissionRPCTests {
         let leecher = try await ClientKind.libtorrent.start(
             .stay, album.torrent, folder: try arena.makeFolder("leech"), in: arena)
         let header = "Address"
-        let line = try await eventually("a peer is shown", within: .seconds(40)) {
+        let line = try await eventually("a peer is shown", within: .seconds(60)) {
             try await daemon.remote(["-t", "1", "-ip"]).split(separator: "\n")
                 .first { !$0.hasPrefix(header) && $0.contains("libtorrent") }
         }

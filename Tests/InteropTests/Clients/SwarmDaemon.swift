@@ -24,7 +24,7 @@ struct SwarmDaemon: Sendable {
                 "--api", "127.0.0.1:\(Self.port)", "--port", "6881", "--no-dht", "--no-lsd",
             ] + more, environment: environment)
         let daemon = self
-        try await eventually("swarm daemon answers", within: .seconds(20)) {
+        try await eventually("swarm daemon answers", within: .seconds(60)) {
             if let ended = daemon.child.ended { throw GroundError("swarm daemon ended: \(ended)") }
             return (try? await daemon.remote(["-si"])) != nil
         }

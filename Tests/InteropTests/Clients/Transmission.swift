@@ -30,7 +30,7 @@ struct TransmissionClient: Client {
             .transmission, ["transmission-daemon", "-f", "-g", home.path],
             environment: ["TRANSMISSION_HOME": home.path])
         let client = self
-        try await eventually("transmission takes the torrent", within: .seconds(15)) {
+        try await eventually("transmission takes the torrent", within: .seconds(60)) {
             (try? await client.add(order.source, folder: order.folder)) != nil
         }
     }

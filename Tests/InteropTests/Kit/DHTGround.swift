@@ -72,13 +72,13 @@ final class DHTGround {
                     "--state-dir", arena.makeFolder("node").path, "--dht-bootstrap",
                     first.endpoint(6881),
                 ])
-            try await eventually("a node has started", within: .seconds(20)) {
+            try await eventually("a node has started", within: .seconds(60)) {
                 child.output.contains(#""event":"started""#)
             }
         }
         for address in addresses where wanted > 1 {
             let place = Place(host: host, address: address)
-            try await eventually("\(address) answers", within: .seconds(20)) {
+            try await eventually("\(address) answers", within: .seconds(60)) {
                 try await ask(["ping", place.endpoint(6881)]) != nil
             }
         }
@@ -108,9 +108,9 @@ final class DHTGround {
 
     /// Announces the asker's machine.
     func announce(_ infoHash: String, port: UInt16) async throws {
-        let answer = try await ask(["announce", infoHash, "--peer-port", "\(port)"])
-        guard let stored = answer?["stored"] as? Int, stored > 0 else {
-            throw GroundError("nobody took the announce")
+        try await eventually("somebody takes the announce", within: .seconds(60)) {
+            let answer = try await ask(["announce", infoHash, "--peer-port", "\(port)"])
+            return (answer?["stored"] as? Int ?? 0) > 0
         }
     }
 
@@ -148,7 +148,7 @@ struct LibtorrentNode {
                 ], script: "lt_dht.py"))
         self.child = child
         let word = known == nil ? "ready" : "bootstrapped"
-        try await eventually("libtorrent has \(word)", within: .seconds(40)) {
+        try await eventually("libtorrent has \(word)", within: .seconds(60)) {
             child.output.contains(word)
         }
     }
@@ -190,7 +190,7 @@ struct Listener: CustomStringConvertible {
             "listener", on: place.host,
             ["/usr/bin/python3", "-c", script, place.address, "\(port)"])
         self.child = child
-        try await eventually("somebody listens", within: .seconds(10)) {
+        try await eventually("somebody listens", within: .seconds(60)) {
             child.output.contains("ready")
         }
     }

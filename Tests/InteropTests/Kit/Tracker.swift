@@ -22,7 +22,7 @@ struct Opentracker: Sendable {
                 "-d", folder.path, "-u", "nobody", "-w", "whitelist",
             ])
         let tracker = self
-        try await eventually("opentracker answers", within: .seconds(10)) {
+        try await eventually("opentracker answers", within: .seconds(60)) {
             try await tracker.get("/scrape").hasPrefix("HTTP/1.")
         }
     }

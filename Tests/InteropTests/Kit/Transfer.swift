@@ -38,7 +38,7 @@ struct Transfer: Sendable, CustomTestStringConvertible {
             byMagnet ? try await SwarmClient.magnet(of: meeting.torrent) : meeting.torrent
         let fetched = try arena.makeFolder("leech")
         let leecher = try await leech.start(.leech, source, folder: fetched, in: arena)
-        try await leecher.complete(within: .seconds(90))
+        try await leecher.complete(within: .seconds(180))
 
         let complaints = try await seed.complaints() + leecher.complaints()
         #expect(complaints == [], "\(complaints)")
@@ -67,7 +67,7 @@ struct Meeting: Sendable {
 
     /// Waits until somebody complete has announced itself.
     func seedIsKnown() async throws {
-        try await eventually("the tracker knows the seed", within: .seconds(30)) {
+        try await eventually("the tracker knows the seed", within: .seconds(60)) {
             for infoHash in torrent.infoHashes where try await tracker.seeds(of: infoHash) > 0 {
                 return true
             }
