@@ -210,7 +210,7 @@ extension SettingKey {
             "Addresses and networks whose X-Forwarded-For is believed."),
         SettingKey(
             "api.password", \.api.password, .optional(.secret), reach: .reload, option: "password",
-            "The password; better in a file."),
+            "The password, or '$scrypt$ln=15,r=8,p=1$salt$key' of it; better in a file."),
         SettingKey(
             "api.password-file", \.api.passwordFile, .optional(.path), reach: .reload,
             option: "password-file",

@@ -139,7 +139,7 @@ extension Settings {
         public var allowedOrigins: [String] = []
         /// Addresses, or networks as `10.0.0.0/8`, whose `X-Forwarded-For` is believed.
         public var trustedProxies: [String] = []
-        /// As it was given, or as `scrypt:…`.
+        /// As it was given, or hashed: `$scrypt$ln=15,r=8,p=1$salt$key`, the last two in hex.
         public var password: String?
         /// A file with the password in its first line.
         public var passwordFile: String?
