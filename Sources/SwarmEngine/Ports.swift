@@ -24,11 +24,8 @@ struct Ports {
             guard isTaken else { return Ports(port: port, sockets: sockets) }
             // Somebody else has the port over UDP. Another one does as well if any may be taken.
             guard configuration.port == 0, attempt < Limits.portAttemptsMax else {
-                configuration.logger.warning(
-                    "the port is taken for UDP", metadata: ["port": "\(port)"])
                 for socket in sockets { await socket.close() }
-                let (others, _) = await bind(configuration, port: 0)
-                return Ports(port: port, sockets: others)
+                return Ports(port: port, sockets: await bindUDP(configuration, port: port))
             }
             for socket in sockets { await socket.close() }
             await network.close()
@@ -36,11 +33,32 @@ struct Ports {
         }
     }
 
+    /// Opens another port in place of the one that there is. Where UDP cannot have it, the DHT is
+    /// spoken from any.
+    static func move(
+        _ configuration: SessionConfiguration, _ network: PeerNetwork, _ reception: Reception
+    ) async throws(EngineError) -> Ports {
+        let port = try await listen(configuration.port, network, reception, moves: true)
+        guard configuration.usesDHT else { return Ports(port: port, sockets: []) }
+        return Ports(port: port, sockets: await bindUDP(configuration, port: port))
+    }
+
+    static func bindUDP(
+        _ configuration: SessionConfiguration, port: UInt16
+    ) async -> [UDPSocket] {
+        let (sockets, isTaken) = await bind(configuration, port: port)
+        guard isTaken else { return sockets }
+        configuration.logger.warning(
+            "the port is taken for UDP", metadata: ["port": "\(port)"])
+        for socket in sockets { await socket.close() }
+        return await bind(configuration, port: 0).sockets
+    }
+
     private static func listen(
-        _ port: UInt16, _ network: PeerNetwork, _ reception: Reception
+        _ port: UInt16, _ network: PeerNetwork, _ reception: Reception, moves: Bool = false
     ) async throws(EngineError) -> UInt16 {
         do {
-            return try await network.listen(port: port) { channel, remote in
+            return try await network.listen(port: port, insteadOfBefore: moves) { channel, remote in
                 let id = network.newID()
                 guard reception.admits(remote, as: id) else { return nil }
                 return PeerConduit(id: id, accepted: channel, remote: remote, owner: reception)

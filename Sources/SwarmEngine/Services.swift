@@ -24,8 +24,7 @@ final class Services: Sendable {
     let network: PeerNetwork
     let reception: Reception
     let trackers: TrackerClient?
-    let localDiscovery: LocalDiscovery?
-    let dht: DHTDriver?
+    let presence: Mutex<Presence>
     /// What is near may be named by others.
     let isLocal: Bool
     /// For what waits for the session store or looks at folders, before a torrent has its disk.
@@ -34,9 +33,8 @@ final class Services: Sendable {
     private let memory = ExtentMemory()
     private let openFiles = OpenFiles()
     let store: SessionStore?
-    /// Where peers are accepted.
-    let port: UInt16
-    private let sockets: [UDPSocket]
+    /// From which trackers are asked, as long as the session runs.
+    let trackerSockets: [UDPSocket]
     /// The table is this session's alone while it has this.
     private let dhtLock: FileLock?
     private let chance = Mutex(SystemRandomNumberGenerator())
@@ -58,16 +56,21 @@ final class Services: Sendable {
             await Self.stop(startup, disks)
             throw error
         }
-        self.port = ports.port
-        self.sockets = ports.sockets
-        self.localDiscovery = await Self.openLocalDiscovery(
-            configuration, directory, on: loops.next(), seed: .random(in: 0 ... .max))
+        self.trackerSockets = configuration.usesTrackers ? ports.sockets : []
         self.isLocal = configuration.isLocal
         let table = configuration.stateDirectory.flatMap { FileLock(path: $0 + "/dht.lock") }
         self.dhtLock = table
-        self.trackers = await Self.trackers(configuration, sockets, loops)
-        self.dht = await Self.dht(configuration, sockets, savesTable: table != nil)
+        self.trackers = await Self.trackers(configuration, ports.sockets, loops)
+        self.presence = Mutex(
+            Presence(
+                port: ports.port, sockets: ports.sockets,
+                dht: await Self.dht(configuration, ports.sockets, savesTable: table != nil),
+                localDiscovery: await Self.openLocalDiscovery(
+                    configuration, directory, on: loops.next(), seed: .random(in: 0 ... .max))))
     }
+
+    /// The table of the DHT is this session's alone.
+    var savesDHTTable: Bool { dhtLock != nil }
 
     private static func trackers(
         _ configuration: SessionConfiguration, _ sockets: [UDPSocket],
@@ -83,7 +86,7 @@ final class Services: Sendable {
             client, group: loops, sockets: sockets, logger: configuration.logger)
     }
 
-    private static func dht(
+    static func dht(
         _ session: SessionConfiguration, _ sockets: [UDPSocket], savesTable: Bool
     ) async -> DHTDriver? {
         guard session.usesDHT else { return nil }
@@ -95,12 +98,6 @@ final class Services: Sendable {
         configuration.savesTable = savesTable
         if session.isLocal { configuration.acceptsLocalAddresses = true }
         return await DHTDriver.start(configuration, sockets: sockets, logger: session.logger)
-    }
-
-    /// Where our node of the DHT is for who is at `endpoint`; nil if it is not.
-    func dhtPort(towards endpoint: Endpoint) -> UInt16? {
-        guard dht != nil else { return nil }
-        return sockets.first { $0.localEndpoint.isIPv4 == endpoint.isIPv4 }?.localEndpoint.port
     }
 
     private static func openStore(_ folder: String?) throws(EngineError) -> SessionStore? {
@@ -137,7 +134,9 @@ final class Services: Sendable {
         await trackers?.shutdown()
         await dht?.shutdown()
         dhtLock?.giveUp()
-        for socket in sockets { await socket.close() }
+        for socket in presence.withLock({ $0.sockets }) + trackerSockets {
+            await socket.close()
+        }
         await Self.stop(startup, disks)
     }
 

@@ -8,7 +8,8 @@ import Transport
 /// A torrent lives on one event loop together with all its connections, so that what happens to
 /// it happens in order and without locks; the session only brings the two together.
 public actor Session {
-    public nonisolated let port: UInt16
+    /// Where peers are accepted now.
+    public nonisolated var port: UInt16 { services.port }
     /// How the session behaves now.
     public nonisolated var configuration: SessionConfiguration { services.configuration }
     /// The loops that torrents are on.
@@ -16,6 +17,8 @@ public actor Session {
     nonisolated let services: Services
     private let loops: MultiThreadedEventLoopGroup
     var isStopped = false
+    /// The last change of where the session is found, which the next one waits for.
+    var switching: Task<EngineError?, Never>?
     /// Writes totals, and watches the disks.
     var housekeeping: Task<Void, Never>?
     /// Divides the session's limits among its torrents.
@@ -32,7 +35,6 @@ public actor Session {
             throw error
         }
         self.services = services
-        self.port = services.port
     }
 
     /// Takes part in a torrent. What is there of its content is found and checked first, which
@@ -40,7 +42,7 @@ public actor Session {
     public func add(_ request: TorrentRequest) async throws(EngineError) -> Torrent {
         guard !isStopped else { throw .stopped }
         let torrent = Torrent(
-            request, services: services, port: port, loop: loops.next())
+            request, services: services, loop: loops.next())
         guard services.directory.insert(torrent) else {
             throw .duplicate(name: request.name)
         }
@@ -59,6 +61,7 @@ public actor Session {
     public func shutdown() async {
         guard !isStopped else { return }
         isStopped = true
+        _ = await switching?.value
         dividing?.cancel()
         housekeeping?.cancel()
         await services.network.close()

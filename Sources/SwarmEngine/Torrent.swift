@@ -47,7 +47,7 @@ public actor Torrent {
     /// Whether a move of the content is called off.
     let stopsMoving = StopSign()
     let ourID: PeerID
-    let listenPort: UInt16
+    nonisolated var listenPort: UInt16 { services.port }
     let log: Logger
 
     /// What is there of the content is being found out.
@@ -101,7 +101,7 @@ public actor Torrent {
     private var stopWaiters: [CheckedContinuation<Void, Never>] = []
 
     init(
-        _ request: TorrentRequest, services: Services, port: UInt16, loop: any EventLoop
+        _ request: TorrentRequest, services: Services, loop: any EventLoop
     ) {
         var metainfo: Metainfo?
         if case .metainfo(let given) = request.source { metainfo = given }
@@ -109,7 +109,6 @@ public actor Torrent {
         self.infoHash = request.infoHash
         self.wishes = Mutex(request)
         self.services = services
-        self.listenPort = port
         self.loop = loop
         self.ourID = services.makePeerID()
         self.lastTransfer = LastTransfer(contentLength: metainfo?.layout.contentLength ?? 0)

@@ -105,6 +105,7 @@ public struct MetadataMachine: SwarmMember, Sendable {
             uploadLimiter.setRate(upload, now: now)
         case .setConnectionsMax(let count):
             setConnectionsMax(count, now: now, into: &actions)
+        case .setListenPort(let port): configuration.listenPort = port
         case .tick:
             tick(now: now, into: &actions)
         default: break

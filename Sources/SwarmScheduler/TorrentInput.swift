@@ -52,6 +52,8 @@ public enum TorrentInput: Sendable {
     case setUploadSlots(Int?)
     /// Whether peers are told of each other from now on (BEP 11).
     case setPeerExchange(Bool)
+    /// Peers are told of this port from now on.
+    case setListenPort(UInt16)
     /// Time has passed.
     case tick
 }

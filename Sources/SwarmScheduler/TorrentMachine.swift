@@ -214,6 +214,7 @@ public struct TorrentMachine: SwarmMember, Sendable {
         case .setPeerExchange(let isOn):
             let isOn = isOn && !isPrivate
             if isOn != peerExchange.isOn { peerExchange = PeerExchange(isOn: isOn) }
+        case .setListenPort(let port): configuration.listenPort = port
         default: break
         }
     }

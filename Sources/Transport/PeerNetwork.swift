@@ -22,8 +22,27 @@ public final class PeerNetwork: Sendable {
     /// Listens at `port` (0: any) and gives the port. Both IPv4 and IPv6 unless the address to
     /// bind says otherwise. `accepted` is called on the connection's loop; where it gives nothing
     /// the connection is closed.
+    ///
+    /// - Parameter replaces: closes what was listened at before, once the new port is open.
     public func listen(
-        port: UInt16,
+        port: UInt16, insteadOfBefore replaces: Bool = false,
+        accepted: @escaping @Sendable (any Channel, Endpoint) -> (any ChannelHandler & Sendable)?
+    ) async throws -> UInt16 {
+        guard replaces else { return try await open(port, accepted: accepted) }
+        let before = takeListeners()
+        do {
+            let bound = try await open(port, accepted: accepted)
+            for channel in before { try? await channel.close() }
+            return bound
+        } catch {
+            await close()
+            listeners.withLock { $0 = before }
+            throw error
+        }
+    }
+
+    private func open(
+        _ port: UInt16,
         accepted: @escaping @Sendable (any Channel, Endpoint) -> (any ChannelHandler & Sendable)?
     ) async throws -> UInt16 {
         var bound = port
@@ -107,11 +126,14 @@ public final class PeerNetwork: Sendable {
     }
 
     public func close() async {
-        let channels = listeners.withLock { channels in
+        for channel in takeListeners() { try? await channel.close() }
+    }
+
+    private func takeListeners() -> [any Channel] {
+        listeners.withLock { channels in
             defer { channels = [] }
             return channels
         }
-        for channel in channels { try? await channel.close() }
     }
 
     private static func configure(

@@ -32,6 +32,7 @@ extension Seedbox {
     private func take(
         _ settings: Settings, _ changes: SettingsChanges
     ) async throws(SeedboxError) {
+        try await listen(at: settings.network.port)
         let text = changes.text
         try stored { store throws(SessionStoreError) in
             try store.set(text, named: Self.settingsName)
@@ -42,6 +43,16 @@ extension Seedbox {
         ratesInUse = nil
         await followRates(now: Self.now)
         followQueue()
+    }
+
+    /// First of all, as this may fail.
+    private func listen(at port: UInt16) async throws(SeedboxError) {
+        guard port != settings.network.port else { return }
+        do throws(EngineError) {
+            try await session.listen(at: port)
+        } catch {
+            throw .badValue(field: "network.port", reason: "\(error)")
+        }
     }
 
     /// Torrents of a category or group that is no more have none.
@@ -123,8 +134,6 @@ extension Seedbox {
         configuration.port = network.port
         configuration.bindAddress = network.bind
         configuration.usesTrackers = network.usesTrackers
-        configuration.usesLSD = network.usesLSD
-        configuration.usesDHT = network.usesDHT
         configuration.dhtBootstrap = network.dhtBootstrap?.map {
             DHTPlace(host: $0.host, port: $0.port)
         }
@@ -154,6 +163,8 @@ extension SessionConfiguration {
         maxPeers = settings.network.maxPeersPerTorrent
         maxConnections = settings.network.maxPeers
         usesPEX = settings.network.usesPEX
+        usesDHT = settings.network.usesDHT
+        usesLSD = settings.network.usesLSD
         minimumFree = settings.storage.minimumFree
     }
 }

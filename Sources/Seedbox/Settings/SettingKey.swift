@@ -59,7 +59,7 @@ public struct SettingKey: Sendable {
 extension SettingKey {
     private static let network: [SettingKey] = [
         SettingKey(
-            "network.port", \.network.port, .port, reach: .start, option: "port",
+            "network.port", \.network.port, .port, option: "port",
             "The port for peers, TCP and UDP; 0 takes any."),
         SettingKey(
             "network.bind", \.network.bind, .optional(.address), reach: .start, option: "bind",
@@ -71,12 +71,12 @@ extension SettingKey {
             "network.max-peers-per-torrent", \.network.maxPeersPerTorrent, .whole(1...10_000),
             option: "max-peers", "Connections of one torrent."),
         SettingKey(
-            "network.dht", \.network.usesDHT, .flag, reach: .start, "Look for peers in the DHT."),
+            "network.dht", \.network.usesDHT, .flag, "Look for peers in the DHT."),
         SettingKey(
-            "network.lsd", \.network.usesLSD, .flag, reach: .start,
+            "network.lsd", \.network.usesLSD, .flag,
             "Look for peers on the local network."),
         SettingKey(
-            "network.pex", \.network.usesPEX, .flag, reach: .start, "Let peers tell of peers."),
+            "network.pex", \.network.usesPEX, .flag, "Let peers tell of peers."),
         SettingKey(
             "network.trackers", \.network.usesTrackers, .flag, reach: .start,
             "Ask trackers for peers."),

@@ -1,0 +1,165 @@
+import Discovery
+import NIOCore
+import SwarmScheduler
+import Synchronization
+import Transport
+import Units
+
+/// Where a session is to be found, and who it finds others by. All of it may change while it runs.
+struct Presence: Sendable {
+    /// Where peers are accepted.
+    var port: UInt16 = 0
+    /// Where the DHT is spoken.
+    var sockets: [UDPSocket] = []
+    var dht: DHTDriver?
+    var localDiscovery: LocalDiscovery?
+}
+
+extension Services {
+    var port: UInt16 { presence.withLock { $0.port } }
+    var dht: DHTDriver? { presence.withLock { $0.dht } }
+    var localDiscovery: LocalDiscovery? { presence.withLock { $0.localDiscovery } }
+
+    /// Where our node of the DHT is for who is at `endpoint`; nil if it is not.
+    func dhtPort(towards endpoint: Endpoint) -> UInt16? {
+        presence.withLock { presence in
+            guard presence.dht != nil else { return nil }
+            return presence.sockets.first { $0.localEndpoint.isIPv4 == endpoint.isIPv4 }?
+                .localEndpoint.port
+        }
+    }
+}
+
+// MARK: - What is turned on and off, and moved
+
+extension Session {
+    /// Accepts peers at another port, and speaks the DHT from there; 0 takes any that is free.
+    /// The new port is open before the old one is closed, so that nobody who comes meanwhile is
+    /// turned away; if it cannot be opened, all stays as it is.
+    public func listen(at port: UInt16) async throws(EngineError) {
+        let earlier = switching
+        let task = Task<EngineError?, Never> {
+            _ = await earlier?.value
+            do throws(EngineError) {
+                try await self.move(to: port)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        switching = task
+        if let error = await task.value { throw error }
+    }
+
+    /// Turns on and off what the configuration says, one change after the other.
+    func followSwitches() async {
+        let earlier = switching
+        let task = Task<EngineError?, Never> {
+            _ = await earlier?.value
+            await self.turnSwitches()
+            return nil
+        }
+        switching = task
+        _ = await task.value
+    }
+
+    private func move(to port: UInt16) async throws(EngineError) {
+        guard !isStopped else { throw .stopped }
+        guard port != services.configuration.port || port != 0 && port != self.port else { return }
+        var wanted = services.configuration
+        wanted.port = port
+        let opened = try await Ports.move(
+            wanted, services.network, services.reception)
+        services.adjust { $0.port = port }
+        let old = services.presence.withLock { presence in
+            defer { (presence.port, presence.sockets) = (opened.port, opened.sockets) }
+            return presence
+        }
+        if old.dht != nil { await stopDHT() }
+        await services.giveUp(old.sockets)
+        if services.configuration.usesDHT { await startDHT() }
+        for torrent in services.directory.all { await torrent.followPort() }
+    }
+
+    private func turnSwitches() async {
+        guard !isStopped else { return }
+        let (configuration, present) = (
+            services.configuration, services.presence.withLock(\.self)
+        )
+        let (hasDHT, hasLSD) = (present.dht != nil, present.localDiscovery != nil)
+        guard hasDHT != configuration.usesDHT || hasLSD != configuration.usesLSD else { return }
+        if hasDHT, !configuration.usesDHT { await stopDHT() }
+        if !hasDHT, configuration.usesDHT { await startDHT() }
+        if hasLSD, !configuration.usesLSD {
+            services.presence.withLock { $0.localDiscovery = nil }
+            await present.localDiscovery?.shutdown()
+        }
+        if !hasLSD, configuration.usesLSD {
+            let discovery = await Services.openLocalDiscovery(
+                configuration, services.directory, on: eventLoops.next(),
+                seed: services.makeSeed())
+            services.presence.withLock { $0.localDiscovery = discovery }
+        }
+        for torrent in services.directory.all { await torrent.followPresence() }
+    }
+
+    /// Without it first, so that no torrent joins what is about to end.
+    private func stopDHT() async {
+        let dht = services.presence.withLock { presence in
+            defer { presence.dht = nil }
+            return presence.dht
+        }
+        for torrent in services.directory.all { await torrent.forgetDHT() }
+        await dht?.shutdown()
+    }
+
+    private func startDHT() async {
+        let dht = await services.openDHT()
+        services.presence.withLock { $0.dht = dht }
+    }
+}
+
+extension Services {
+    /// Speaks the DHT at the port of peers.
+    fileprivate func openDHT() async -> DHTDriver? {
+        if presence.withLock({ $0.sockets.isEmpty }) {
+            let sockets = await Ports.bindUDP(configuration, port: port)
+            presence.withLock { $0.sockets = sockets }
+        }
+        let sockets = presence.withLock { $0.sockets }
+        return await Self.dht(configuration, sockets, savesTable: savesDHTTable)
+    }
+
+    /// Closes sockets that nobody uses any more; trackers are asked from those of the start.
+    fileprivate func giveUp(_ sockets: [UDPSocket]) async {
+        for socket in sockets where !trackerSockets.contains(where: { $0 === socket }) {
+            await socket.close()
+        }
+    }
+}
+
+extension Torrent {
+    /// The session takes part in other ways of finding peers than before.
+    func followPresence() {
+        guard takesPart else { return }
+        seekNeighbours()
+        joinDHT()
+    }
+
+    /// Peers are accepted at another port: all who name us are told.
+    func followPort() async {
+        run(.setListenPort(listenPort))
+        followPresence()
+        guard takesPart, let trackers else { return }
+        await trackers.setPort(listenPort)
+        await trackers.reannounce()
+    }
+
+    /// The DHT has ended; what it knew the torrent by is worth nothing.
+    func forgetDHT() { dhtNames = [:] }
+
+    private var takesPart: Bool {
+        if case .failed = state { return false }
+        return !isStopping && (machine != nil || seeker != nil)
+    }
+}
