@@ -109,7 +109,7 @@ import Units
             let start = Instant.now
             let outcome = await runner(timeMax: .milliseconds(500)).run([script], facts())
             #expect(outcome == .timedOut)
-            #expect(Instant.now - start < .seconds(10))
+            #expect(Instant.now - start < .seconds(60))
             let child = Int32(text(folder, "child").trimmingCharacters(in: .newlines)) ?? 0
             try #require(child > 1)
             #expect(kill(child, 0) != 0 || isZombie(child), "the child of the hook lives")
