@@ -165,7 +165,7 @@ import Testing
 
     @Test func shellsAreToldWhatThereIs() throws {
         let outcome = try run(
-            "---completion", "pause", "--", "torrent", "2", "2", "swarm", "pause", "ab")
+            "---completion", "pause", "--", "positional@0", "2", "2", "swarm", "pause", "ab")
         #expect(outcome.lines == [StubTorrents.hashes[0], StubTorrents.hashes[1]])
     }
 }

@@ -100,7 +100,9 @@ struct ManPage {
         if out.hasSuffix(".Pp\n") { out.removeLast(4) }
         let own = (command.arguments ?? []).filter { !$0.isCommon && $0.shouldDisplay }
         guard !own.isEmpty else { return out }
-        return out + ".Bl -tag -width Ds\n" + own.map(item).joined() + ".El\n"
+        let isValue = { (argument: Argument) in argument.kind == "positional" }
+        let ordered = own.filter(isValue) + own.filter { !isValue($0) }
+        return out + ".Bl -tag -width Ds\n" + ordered.map(item).joined() + ".El\n"
     }
 
     private func item(_ argument: Argument) -> String {

@@ -101,8 +101,8 @@ struct Seed: AsyncParsableCommand {
 extension Seed {
     /// The link alone is enough where the DHT or a tracker leads to us.
     private func sayHowToFetch(_ metainfo: Metainfo, _ console: Console) {
-        let isInDHT = !network.noDHT && !metainfo.isPrivate
-        let isTracked = !network.noTrackers && !metainfo.announceTiers.isEmpty
+        let isInDHT = !network.without.noDHT && !metainfo.isPrivate
+        let isTracked = !network.without.noTrackers && !metainfo.announceTiers.isEmpty
         guard isInDHT || isTracked, !common.json else { return }
         console.remark("fetch it anywhere with: swarm fetch '\(metainfo.magnetLink.text)'")
     }

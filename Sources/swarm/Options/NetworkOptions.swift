@@ -34,13 +34,8 @@ struct NetworkOptions: ParsableArguments {
         transform: RateLimit.init(_:))
     var downLimit = RateLimit.none
 
-    @Flag(name: .customLong("no-trackers"), help: "Do not ask trackers for peers.")
-    var noTrackers = false
-
-    @Flag(
-        name: .customLong("no-dht"),
-        help: "Do not look for peers in the DHT, and be no node of it.")
-    var noDHT = false
+    @OptionGroup
+    var without: WithoutOptions
 
     @Option(
         help: ArgumentHelp(
@@ -49,6 +44,28 @@ struct NetworkOptions: ParsableArguments {
             valueName: "host:port"),
         transform: HostPort.init(_:))
     var dhtBootstrap: [HostPort] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Where downloads are remembered; swarm in XDG_STATE_HOME unless given.",
+            valueName: "dir"),
+        completion: .directory)
+    var stateDir: String?
+
+    func stateDirectory(environment: [String: String]) throws(Failure) -> String {
+        try stateFolder(stateDir, environment: environment)
+    }
+}
+
+/// Ways to find and to reach peers that are not to be gone.
+struct WithoutOptions: ParsableArguments {
+    @Flag(name: .customLong("no-trackers"), help: "Do not ask trackers for peers.")
+    var noTrackers = false
+
+    @Flag(
+        name: .customLong("no-dht"),
+        help: "Do not look for peers in the DHT, and be no node of it.")
+    var noDHT = false
 
     @Flag(
         name: .customLong("no-lsd"),
@@ -62,17 +79,6 @@ struct NetworkOptions: ParsableArguments {
 
     @Flag(name: .customLong("no-utp"), help: "Use TCP only. This version has no other.")
     var noUTP = false
-
-    @Option(
-        help: ArgumentHelp(
-            "Where downloads are remembered; swarm in XDG_STATE_HOME unless given.",
-            valueName: "dir"),
-        completion: .directory)
-    var stateDir: String?
-
-    func stateDirectory(environment: [String: String]) throws(Failure) -> String {
-        try stateFolder(stateDir, environment: environment)
-    }
 }
 
 /// The folder of the state: the one that was asked for, or what the XDG base directory

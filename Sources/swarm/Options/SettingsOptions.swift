@@ -52,32 +52,14 @@ struct SettingsOptions: ParsableArguments {
         help: ArgumentHelp("The most to receive in a second; 0 is no limit.", valueName: "rate"))
     var downLimit: String?
 
-    @Flag(name: .customLong("no-trackers"), help: "Do not ask trackers for peers.")
-    var noTrackers = false
-
-    @Flag(
-        name: .customLong("no-dht"),
-        help: "Do not look for peers in the DHT, and be no node of it.")
-    var noDHT = false
+    @OptionGroup
+    var without: WithoutOptions
 
     @Option(
         help: ArgumentHelp(
             "A node of the DHT to ask for the way in, instead of those that anybody may ask; "
                 + "repeatable.", valueName: "host:port"))
     var dhtBootstrap: [String] = []
-
-    @Flag(
-        name: .customLong("no-lsd"),
-        help: "Do not look for peers on the local network.")
-    var noLSD = false
-
-    @Flag(
-        name: .customLong("no-pex"),
-        help: "Do not tell peers of peers, or heed what they tell.")
-    var noPEX = false
-
-    @Flag(name: .customLong("no-utp"), help: "Use TCP only. This version has no other.")
-    var noUTP = false
 
     @Option(
         help: ArgumentHelp(
@@ -132,7 +114,8 @@ extension SettingsOptions {
             return SettingsSources.Option("--\(text.name)", sets: key.name, to: text.values)
         }
         let turnedOff = [
-            ("trackers", noTrackers), ("dht", noDHT), ("lsd", noLSD), ("pex", noPEX),
+            ("trackers", without.noTrackers), ("dht", without.noDHT), ("lsd", without.noLSD),
+            ("pex", without.noPEX),
         ]
         return set
             + turnedOff.filter(\.1).map { name, _ in

@@ -29,15 +29,15 @@ extension NetworkOptions {
         configuration.maxPeers = maxPeers
         configuration.uploadLimit = upLimit.rate
         configuration.downloadLimit = downLimit.rate
-        configuration.usesTrackers = !noTrackers
-        configuration.usesDHT = !noDHT
+        configuration.usesTrackers = !without.noTrackers
+        configuration.usesDHT = !without.noDHT
         if !dhtBootstrap.isEmpty {
             configuration.dhtBootstrap = dhtBootstrap.map {
                 DHTPlace(host: $0.host, port: $0.port)
             }
         }
-        configuration.usesLSD = !noLSD
-        configuration.usesPEX = !noPEX
+        configuration.usesLSD = !without.noLSD
+        configuration.usesPEX = !without.noPEX
     }
 }
 

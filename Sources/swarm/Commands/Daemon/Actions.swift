@@ -25,22 +25,10 @@ struct Pause: ParsableCommand {
         commandName: "pause",
         abstract: "Have torrents of the daemon stop.")
 
-    @Argument(help: TorrentsArgument.help, completion: TorrentsArgument.completion)
-    var torrent: [String]
+    @OptionGroup
+    var options: TorrentsOptions
 
-    @OptionGroup(title: "The daemon")
-    var server: DaemonOptions
-
-    @OptionGroup(title: "Common options")
-    var common: GlobalOptions
-
-    func run() throws {
-        let report = DoneReport(console: common.configuredConsole())
-        let daemon = try server.daemon()
-        let torrents = try daemon.find(torrent)
-        try daemon.act("pause", on: torrents)
-        try report.tell("paused", torrents)
-    }
+    func run() throws { try options.act("pause", told: "paused") }
 }
 
 struct Resume: ParsableCommand {
@@ -48,24 +36,14 @@ struct Resume: ParsableCommand {
         commandName: "resume",
         abstract: "Have paused torrents of the daemon go on.")
 
-    @Argument(help: TorrentsArgument.help, completion: TorrentsArgument.completion)
-    var torrent: [String]
-
     @Flag(help: "Do not wait for a turn in the queue.")
     var now = false
 
-    @OptionGroup(title: "The daemon")
-    var server: DaemonOptions
-
-    @OptionGroup(title: "Common options")
-    var common: GlobalOptions
+    @OptionGroup
+    var options: TorrentsOptions
 
     func run() throws {
-        let report = DoneReport(console: common.configuredConsole())
-        let daemon = try server.daemon()
-        let torrents = try daemon.find(torrent)
-        try daemon.act("start", on: torrents, now ? [("bypassingQueue", true)] : [])
-        try report.tell("resumed", torrents)
+        try options.act("start", now ? [("bypassingQueue", true)] : [], told: "resumed")
     }
 }
 
@@ -74,22 +52,10 @@ struct Recheck: ParsableCommand {
         commandName: "recheck",
         abstract: "Have the daemon hash again what torrents have on disk.")
 
-    @Argument(help: TorrentsArgument.help, completion: TorrentsArgument.completion)
-    var torrent: [String]
+    @OptionGroup
+    var options: TorrentsOptions
 
-    @OptionGroup(title: "The daemon")
-    var server: DaemonOptions
-
-    @OptionGroup(title: "Common options")
-    var common: GlobalOptions
-
-    func run() throws {
-        let report = DoneReport(console: common.configuredConsole())
-        let daemon = try server.daemon()
-        let torrents = try daemon.find(torrent)
-        try daemon.act("recheck", on: torrents)
-        try report.tell("checking", torrents)
-    }
+    func run() throws { try options.act("recheck", told: "checking") }
 }
 
 struct Reannounce: ParsableCommand {
@@ -97,22 +63,10 @@ struct Reannounce: ParsableCommand {
         commandName: "reannounce",
         abstract: "Have the daemon ask the trackers of torrents for peers, now.")
 
-    @Argument(help: TorrentsArgument.help, completion: TorrentsArgument.completion)
-    var torrent: [String]
+    @OptionGroup
+    var options: TorrentsOptions
 
-    @OptionGroup(title: "The daemon")
-    var server: DaemonOptions
-
-    @OptionGroup(title: "Common options")
-    var common: GlobalOptions
-
-    func run() throws {
-        let report = DoneReport(console: common.configuredConsole())
-        let daemon = try server.daemon()
-        let torrents = try daemon.find(torrent)
-        try daemon.act("reannounce", on: torrents)
-        try report.tell("announcing", torrents)
-    }
+    func run() throws { try options.act("reannounce", told: "announcing") }
 }
 
 struct Remove: ParsableCommand {
@@ -122,25 +76,20 @@ struct Remove: ParsableCommand {
         discussion: "What was fetched stays on disk, unless it is to go too. On a terminal that "
             + "is asked about first.")
 
-    @Argument(help: TorrentsArgument.help, completion: TorrentsArgument.completion)
-    var torrent: [String]
-
     @Flag(help: "Delete their content, too.")
     var withData = false
 
     @Flag(name: [.short, .long], help: "Do not ask.")
     var yes = false
 
-    @OptionGroup(title: "The daemon")
-    var server: DaemonOptions
-
-    @OptionGroup(title: "Common options")
-    var common: GlobalOptions
+    @OptionGroup
+    var options: TorrentsOptions
 
     func run() throws {
-        let console = common.configuredConsole()
-        let daemon = try server.daemon()
-        let torrents = try withData ? daemon.findWhole(torrent) : daemon.find(torrent)
+        let console = options.console()
+        let daemon = try options.daemon()
+        let torrents =
+            try withData ? daemon.findWhole(options.torrent) : daemon.find(options.torrent)
         if withData, !yes, !torrents.isEmpty {
             guard Question.isAnsweredYes(Self.question(torrents)) else {
                 throw Failure(.failed, nil, "nothing was removed")
@@ -177,11 +126,8 @@ struct Move: ParsableCommand {
     @Flag(help: "The content is there already, or is to stay where it is; look there from now on.")
     var noData = false
 
-    @OptionGroup(title: "The daemon")
-    var server: DaemonOptions
-
-    @OptionGroup(title: "Common options")
-    var common: GlobalOptions
+    @OptionGroup
+    var options: RemoteOptions
 
     func validate() throws {
         guard torrent.count >= 2 else {
@@ -190,8 +136,8 @@ struct Move: ParsableCommand {
     }
 
     func run() throws {
-        let report = DoneReport(console: common.configuredConsole())
-        let daemon = try server.daemon()
+        let report = DoneReport(console: options.console())
+        let daemon = try options.daemon()
         let folder = try daemon.folder(torrent.last ?? "")
         let torrents = try daemon.find(Array(torrent.dropLast()))
         try daemon.act(

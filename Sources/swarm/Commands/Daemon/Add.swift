@@ -25,11 +25,8 @@ struct Add: ParsableCommand {
     @Flag(help: "Stay until all is there.")
     var wait = false
 
-    @OptionGroup(title: "The daemon")
-    var server: DaemonOptions
-
-    @OptionGroup(title: "Common options")
-    var common: GlobalOptions
+    @OptionGroup
+    var options: RemoteOptions
 
     func validate() throws {
         if how.files != nil, source.count > 1 {
@@ -44,8 +41,8 @@ struct Add: ParsableCommand {
     }
 
     func run() throws {
-        let console = common.configuredConsole()
-        let daemon = try server.daemon()
+        let console = options.console()
+        let daemon = try options.daemon()
         let folder = try how.downloadDir.map { path throws(Failure) in try daemon.folder(path) }
         // Nothing is added if something cannot be.
         let bodies = try source.map { try how.body(of: Source($0), folder: folder) }

@@ -9,9 +9,6 @@ struct Files: ParsableCommand {
         abstract: "Show the files of torrents of the daemon, or say which are wanted.",
         discussion: "Numbers of files are those that this command shows: 1-3,7, or all.")
 
-    @Argument(help: TorrentsArgument.help, completion: TorrentsArgument.completion)
-    var torrent: [String]
-
     @Option(
         help: ArgumentHelp("Fetch these.", valueName: "list"), transform: FileChoice.init(_:))
     var want: FileChoice?
@@ -36,19 +33,18 @@ struct Files: ParsableCommand {
         transform: FileChoice.init(_:))
     var low: FileChoice?
 
-    @OptionGroup(title: "The daemon")
-    var server: DaemonOptions
-
-    @OptionGroup(title: "Common options")
-    var common: GlobalOptions
+    @OptionGroup
+    var options: TorrentsOptions
 
     private var isChange: Bool { [want, skip, high, normal, low].contains { $0 != nil } }
 
     func run() throws {
-        let console = common.configuredConsole()
-        let daemon = try server.daemon()
-        guard isChange else { return try TorrentPart.files.write(of: torrent, daemon, console) }
-        let torrents = try daemon.find(torrent)
+        let console = options.console()
+        let daemon = try options.daemon()
+        guard isChange else {
+            return try TorrentPart.files.write(of: options.torrent, daemon, console)
+        }
+        let torrents = try daemon.find(options.torrent)
         for torrent in torrents {
             let numbers = try daemon.list("files", of: torrent.id).map {
                 TorrentPartsText.number(of: $0)

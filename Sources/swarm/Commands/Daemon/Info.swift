@@ -9,9 +9,6 @@ struct Info: ParsableCommand {
         commandName: "info",
         abstract: "Show everything about torrents of the daemon.")
 
-    @Argument(help: TorrentsArgument.help, completion: TorrentsArgument.completion)
-    var torrent: [String]
-
     @Flag(help: "Show the files, with the numbers that other commands take.")
     var files = false
 
@@ -24,16 +21,13 @@ struct Info: ParsableCommand {
     @Flag(name: [.short, .long], help: "Show files, peers and trackers.")
     var all = false
 
-    @OptionGroup(title: "The daemon")
-    var server: DaemonOptions
-
-    @OptionGroup(title: "Common options")
-    var common: GlobalOptions
+    @OptionGroup
+    var options: TorrentsOptions
 
     func run() throws {
-        let console = common.configuredConsole()
-        let daemon = try server.daemon()
-        let named = try daemon.find(torrent)
+        let console = options.console()
+        let daemon = try options.daemon()
+        let named = try daemon.find(options.torrent)
         let parts = [
             files || all ? TorrentPart.files : nil, peers || all ? .peers : nil,
             trackers || all ? .trackers : nil,
@@ -42,20 +36,20 @@ struct Info: ParsableCommand {
         for (place, found) in named.enumerated() {
             let whole = try daemon.torrent(found.id)
             var members = whole.json.members ?? []
-            if !common.json {
+            if !options.json {
                 if place > 0 { try console.print("") }
                 try console.print(TorrentInfoText(torrent: whole).lines)
             }
             for part in parts {
                 let list = try daemon.list(part.rawValue, of: whole.id)
                 members.append((part.rawValue, .array(list)))
-                guard !common.json else { continue }
+                guard !options.json else { continue }
                 try console.print("")
                 try console.print(part.lines(list, isUnicode: console.traits.isUnicode))
             }
             objects.append(.object(members))
         }
-        if common.json { try console.print(["torrents": .array(objects)]) }
+        if options.json { try console.print(["torrents": .array(objects)]) }
     }
 }
 
@@ -117,18 +111,12 @@ struct Peers: ParsableCommand {
             + "nothing; I it dialled us; H, X and L tell that the DHT, another peer or the local "
             + "network told of it.")
 
-    @Argument(help: TorrentsArgument.help, completion: TorrentsArgument.completion)
-    var torrent: [String]
-
-    @OptionGroup(title: "The daemon")
-    var server: DaemonOptions
-
-    @OptionGroup(title: "Common options")
-    var common: GlobalOptions
+    @OptionGroup
+    var options: TorrentsOptions
 
     func run() throws {
-        let console = common.configuredConsole()
-        try TorrentPart.peers.write(of: torrent, server.daemon(), console)
+        let console = options.console()
+        try TorrentPart.peers.write(of: options.torrent, options.daemon(), console)
     }
 }
 
@@ -137,18 +125,12 @@ struct Trackers: ParsableCommand {
         commandName: "trackers",
         abstract: "Show the trackers of torrents, and what they say.")
 
-    @Argument(help: TorrentsArgument.help, completion: TorrentsArgument.completion)
-    var torrent: [String]
-
-    @OptionGroup(title: "The daemon")
-    var server: DaemonOptions
-
-    @OptionGroup(title: "Common options")
-    var common: GlobalOptions
+    @OptionGroup
+    var options: TorrentsOptions
 
     func run() throws {
-        let console = common.configuredConsole()
-        try TorrentPart.trackers.write(of: torrent, server.daemon(), console)
+        let console = options.console()
+        try TorrentPart.trackers.write(of: options.torrent, options.daemon(), console)
     }
 }
 
@@ -159,17 +141,11 @@ struct Why: ParsableCommand {
         discussion: "The reasons come from what the daemon counts, the weightiest first, each "
             + "with what can be done about it where that is known.")
 
-    @Argument(help: TorrentsArgument.help, completion: TorrentsArgument.completion)
-    var torrent: [String]
-
-    @OptionGroup(title: "The daemon")
-    var server: DaemonOptions
-
-    @OptionGroup(title: "Common options")
-    var common: GlobalOptions
+    @OptionGroup
+    var options: TorrentsOptions
 
     func run() throws {
-        let console = common.configuredConsole()
-        try TorrentPart.why.write(of: torrent, server.daemon(), console)
+        let console = options.console()
+        try TorrentPart.why.write(of: options.torrent, options.daemon(), console)
     }
 }

@@ -28,11 +28,8 @@ struct Label: ParsableCommand {
     @Option(help: ArgumentHelp("The category, or none.", valueName: "category"))
     var category: String?
 
-    @OptionGroup(title: "The daemon")
-    var server: DaemonOptions
-
-    @OptionGroup(title: "Common options")
-    var common: GlobalOptions
+    @OptionGroup
+    var options: RemoteOptions
 
     /// `-new` as the option that it stands for: the parser would take it for several flags.
     static func spelledOut(_ arguments: [String]) -> [String] {
@@ -62,8 +59,8 @@ struct Label: ParsableCommand {
     }
 
     func run() throws {
-        let console = common.configuredConsole()
-        let daemon = try server.daemon()
+        let console = options.console()
+        let daemon = try options.daemon()
         let fields = ["id", "infoHash", "infoHashV2", "name", "labels", "category"]
         let torrents = try TorrentNames(daemon.torrents(fields)).find(words)
         let isChange =

@@ -17,11 +17,8 @@ struct Limit: ParsableCommand {
     @OptionGroup(title: "The limits")
     var limits: LimitOptions
 
-    @OptionGroup(title: "The daemon")
-    var server: DaemonOptions
-
-    @OptionGroup(title: "Common options")
-    var common: GlobalOptions
+    @OptionGroup
+    var options: RemoteOptions
 
     func validate() throws {
         if !torrent.isEmpty, let option = limits.optionOfSession {
@@ -33,8 +30,8 @@ struct Limit: ParsableCommand {
     }
 
     func run() throws {
-        let console = common.configuredConsole()
-        let daemon = try server.daemon()
+        let console = options.console()
+        let daemon = try options.daemon()
         if torrent.isEmpty {
             try limitSession(daemon, console)
         } else {

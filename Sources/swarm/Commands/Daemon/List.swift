@@ -22,11 +22,8 @@ struct List: ParsableCommand {
     @OptionGroup(title: "The order")
     var order: OrderOptions
 
-    @OptionGroup(title: "The daemon")
-    var server: DaemonOptions
-
-    @OptionGroup(title: "Common options")
-    var common: GlobalOptions
+    @OptionGroup
+    var options: RemoteOptions
 
     /// What a table and a line of tabs are made of; all that there is for programs that read JSON.
     private static let fields = [
@@ -36,12 +33,12 @@ struct List: ParsableCommand {
     ]
 
     func run() throws {
-        let console = common.configuredConsole()
-        let daemon = try server.daemon()
-        var torrents = try daemon.torrents(common.json ? [] : Self.fields)
+        let console = options.console()
+        let daemon = try options.daemon()
+        var torrents = try daemon.torrents(options.json ? [] : Self.fields)
         if !torrent.isEmpty { torrents = try TorrentNames(torrents).find(torrent) }
         torrents = order.sorted(torrents.filter(filter.filter.admits))
-        if common.json {
+        if options.json {
             return try console.print(["torrents": .array(torrents.map(\.json))])
         }
         guard console.traits.isOutputTerminal else {

@@ -28,11 +28,8 @@ struct Top: ParsableCommand {
     @OptionGroup(title: "The order")
     var order: OrderOptions
 
-    @OptionGroup(title: "The daemon")
-    var server: DaemonOptions
-
-    @OptionGroup(title: "Common options")
-    var common: GlobalOptions
+    @OptionGroup
+    var options: RemoteOptions
 
     private static let intervalMin = Interval.milliseconds(100)
 
@@ -44,8 +41,8 @@ struct Top: ParsableCommand {
     }
 
     func run() throws {
-        let console = common.configuredConsole()
-        let daemon = try server.daemon()
+        let console = options.console()
+        let daemon = try options.daemon()
         if console.traits.isOutputTerminal, console.traits.progress == .live {
             try watch(daemon, console)
         } else {
@@ -62,7 +59,7 @@ struct Top: ParsableCommand {
             list.take(try daemon.changes(since: list.revision))
             let torrents = order.sorted(list.torrents.filter(filter.filter.admits))
             let sums = TorrentSums(torrents)
-            if common.json {
+            if options.json {
                 try console.print(sums.json(torrents.filter(TorrentFilter.State.active.admits)))
             } else {
                 try console.print(sums.line(isUnicode: false))

@@ -1,0 +1,44 @@
+import ArgumentParser
+import JSONText
+import Terminal
+
+/// What every command takes that speaks to the daemon.
+struct RemoteOptions: ParsableArguments {
+    @OptionGroup(title: "The daemon")
+    var server: DaemonOptions
+
+    @OptionGroup(title: "Common options")
+    var common: GlobalOptions
+
+    var json: Bool { common.json }
+
+    func console() -> Console { common.configuredConsole() }
+
+    func daemon() throws(Failure) -> Daemon { try server.daemon() }
+}
+
+/// What every command takes that is about torrents of the daemon.
+struct TorrentsOptions: ParsableArguments {
+    @Argument(help: TorrentsArgument.help, completion: TorrentsArgument.completion)
+    var torrent: [String]
+
+    @OptionGroup
+    var remote: RemoteOptions
+
+    var json: Bool { remote.json }
+
+    func console() -> Console { remote.console() }
+
+    func daemon() throws(Failure) -> Daemon { try remote.daemon() }
+
+    /// Does the same to all of the torrents, and tells it.
+    func act(
+        _ action: String, _ members: [JSON.Member] = [], told verb: String
+    ) throws(Failure) {
+        let report = DoneReport(console: console())
+        let daemon = try daemon()
+        let torrents = try daemon.find(torrent)
+        try daemon.act(action, on: torrents, members)
+        try report.tell(verb, torrents)
+    }
+}
