@@ -51,9 +51,11 @@ simulate: packages ## Run every scenario of Fixtures/Scenarios in the simulator 
 	done; [ -z "$$failed" ]
 
 .PHONY: install
-install: packages ## Install the binary, its man pages, completions and systemd units
+install: packages ## Install the programs, their man pages, completions and systemd units
 	swift build $(SWIFT_FLAGS) -c release --product swarm
-	SWARM="$(RELEASE_BIN)/swarm" Tests/Support/install.sh "$(DESTDIR)$(PREFIX)" "$(PREFIX)"
+	swift build $(SWIFT_FLAGS) -c release --product swarm-sim
+	SWARM="$(RELEASE_BIN)/swarm" SWARM_SIM="$(RELEASE_BIN)/swarm-sim" \
+	    Tests/Support/install.sh "$(DESTDIR)$(PREFIX)" "$(PREFIX)"
 
 .PHONY: fmt
 fmt: ## Format the sources

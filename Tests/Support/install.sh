@@ -1,9 +1,10 @@
 #!/bin/bash
 # Installs what was built below a prefix: install.sh PREFIX [FINAL-PREFIX], with SWARM naming the
-# program.
+# program, and SWARM_SIM the simulator.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 swarm=${SWARM:?names the program}
+simulator=${SWARM_SIM:?names the simulator}
 prefix=${1:?the prefix}
 # Where the files will be in the end, if they are put elsewhere first, as packages are made.
 home=${2:-$prefix}
@@ -11,6 +12,10 @@ home=${2:-$prefix}
 put() { install -D "$@"; }
 
 put -m 755 "$swarm" "$prefix/bin/swarm"
+put -m 755 "$simulator" "$prefix/bin/swarm-sim"
+for scenario in Fixtures/Scenarios/*.scenario; do
+    put -m 644 "$scenario" "$prefix/share/swarm/scenarios/${scenario##*/}"
+done
 for page in Docs/man/*.[1-8]; do
     put -m 644 "$page" "$prefix/share/man/man${page##*.}/${page##*/}"
 done
