@@ -34,6 +34,29 @@ import Units
         #expect(seed.data == "d")
     }
 
+    @Test(arguments: [
+        (["lisst"], "lisst: no such command; did you mean 'list'?"),
+        (["help", "paus"], "paus: no such command; did you mean 'pause'?"),
+        (["help", "config", "chek"], "chek: no such command; did you mean 'check'?"),
+        (
+            ["list", "--sort", "x"],
+            "the value 'x' is invalid for '--sort <key>': write one of id, name, state, size, "
+                + "done, down, up, left, ratio, peers, added, queue; see 'swarm list --help'"
+        ),
+        (
+            ["limit", "--alternative", "x"],
+            "the value 'x' is invalid for '--alternative <switch>': write one of 'on' or 'off'; "
+                + "see 'swarm limit --help'"
+        ),
+    ])
+    func whatWasNotUnderstoodIsToldInALine(_ words: [String], _ message: String) {
+        let failure = #expect(throws: Failure.self) {
+            try CommandLineArguments.parse(words, environment: [:])
+        }
+        #expect(failure?.message == message)
+        #expect(failure?.status == .badUsage)
+    }
+
     @Test func theLastOfSeedAndNoSeedCounts() throws {
         #expect(try fetch().seed == nil)
         #expect(try fetch("--seed").seed == true)

@@ -55,7 +55,7 @@ func unknownSetting(_ name: String, among known: [String]) -> SettingFault {
 }
 
 /// The name that is meant, if one is a few slips away.
-func nearest(to name: String, among known: [String]) -> String? {
+public func nearest(to name: String, among known: [String]) -> String? {
     let distances = known.map { (name: $0, distance: editDistance(name, $0)) }
     guard let best = distances.min(by: { $0.distance < $1.distance }) else { return nil }
     return best.distance <= max(1, min(3, name.count / 2)) ? best.name : nil

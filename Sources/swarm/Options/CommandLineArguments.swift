@@ -1,4 +1,5 @@
 import ArgumentParser
+import Seedbox
 import Terminal
 
 /// The command that the arguments and the environment ask for.
@@ -38,16 +39,34 @@ enum CommandLineArguments {
     private static func usage(
         _ error: any Error, _ arguments: [String], added: [String], path: CommandPath
     ) -> Failure {
-        var problem = Swarm.message(for: error)
-            .split(whereSeparator: \.isNewline)
-            .map { $0.drop(while: \.isWhitespace) }.joined(separator: ", ")
-        if problem.hasSuffix(".") { problem.removeLast() }
+        var problem = onOneLine(Swarm.message(for: error))
         problem = problem.prefix(1).lowercased() + problem.dropFirst()
         if !added.isEmpty, (try? Swarm.parseAsRoot(arguments)) != nil {
             problem += " (from the environment)"
         }
         return Failure(.badUsage, nil, problem, remedy: "see '\(path.name) --help'")
     }
+}
+
+/// The parser's message as part of a sentence: it has several, and writes lists on lines.
+private func onOneLine(_ message: String) -> String {
+    var text = ""
+    for line in message.split(whereSeparator: \.isNewline) {
+        let isElement = line.drop(while: \.isWhitespace).hasPrefix("- ")
+        let words = line.drop { $0.isWhitespace || $0 == "-" && isElement }
+        text += text.isEmpty ? "" : text.hasSuffix(":") ? " " : ", "
+        text += words
+    }
+    for (wordy, short) in [
+        (". Please provide one of the following:", ": write one of"),
+        (". Please provide one of", ": write one of"),
+        ("' and '", "' or '"),
+    ] {
+        guard let range = text.firstRange(of: wordy) else { continue }
+        text.replaceSubrange(range, with: short)
+    }
+    if text.hasSuffix(".") { text.removeLast() }
+    return text
 }
 
 /// A command that has `SettingsOptions`.
@@ -67,7 +86,10 @@ private struct CommandPath {
             let word = arguments[position]
             let command = known.first { $0.configuration.commandName == word }
             guard let command else {
-                if word == "help" { return }
+                if word == "help" {
+                    try Self.checkHelp(arguments[(position + 1)...])
+                    return
+                }
                 throw Self.unknown(word, among: known)
             }
             commands.append(command)
@@ -84,8 +106,22 @@ private struct CommandPath {
         _ word: String, among known: [any ParsableCommand.Type]
     ) -> Failure {
         let names = known.compactMap { $0.configuration.commandName }
+        let near = nearest(to: word, among: names)
         return Failure(
             .badUsage, word, "no such command",
-            remedy: "the commands are " + names.joined(separator: ", "))
+            remedy: near.map { "did you mean '\($0)'?" }
+                ?? "the commands are " + names.joined(separator: ", "))
+    }
+
+    /// The parser shows the help of the last command that it knows, and does not say so.
+    private static func checkHelp(_ words: ArraySlice<String>) throws(Failure) {
+        var known = Swarm.subcommands
+        for word in words where !word.hasPrefix("-") {
+            guard !known.isEmpty else { return }
+            guard let command = known.first(where: { $0.configuration.commandName == word }) else {
+                throw unknown(word, among: known)
+            }
+            known = command.configuration.subcommands
+        }
     }
 }
