@@ -196,6 +196,12 @@ func splitPath(_ path: String) throws(Failure) -> (folder: String, name: String)
     return (folder.isEmpty ? "/" : String(folder), String(trimmed[trimmed.index(after: slash)...]))
 }
 
+/// Whether there is a folder at the path.
+func isFolder(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+}
+
 /// `name` in `folder`; the name alone in the current folder.
 func joinedPath(_ folder: String, _ name: String) -> String {
     if folder == "." { return name }

@@ -100,6 +100,50 @@ import Testing
             #"PATCH /api/v1/torrents/1 {"wanted":{"1":true},"#
                 + #""filePriorities":{"0":"low","1":"low"}}"#
         ),
+        (["files", "1", "--sequential", "on"], #"PATCH /api/v1/torrents/1 {"isSequential":true}"#),
+        (
+            ["queue", "top", "1", "2"],
+            #"POST /api/v1/torrents/actions {"action":"queue","ids":[1,2],"move":"top"}"#
+        ),
+        (
+            ["rename", "1", "2", "new name"],
+            #"POST /api/v1/torrents/1/rename {"path":"Film/b","name":"new name"}"#
+        ),
+        (
+            ["rename", "1", "Film/a", "c"],
+            #"POST /api/v1/torrents/1/rename {"path":"Film/a","name":"c"}"#
+        ),
+        (
+            ["rename", "1", "Movie"],
+            #"POST /api/v1/torrents/1/rename {"path":"Film","name":"Movie"}"#
+        ),
+        (
+            ["peers", "2", "--add", "192.0.2.1:6881"],
+            #"POST /api/v1/torrents/2/peers {"peers":["192.0.2.1:6881"]}"#
+        ),
+        (
+            [
+                "trackers", "1", "--replace", "http://a/x", "--with", "http://c/x", "--add",
+                "http://d/x",
+            ],
+            #"PATCH /api/v1/torrents/1 {"trackers":[["http://c/x","http://b/x"],["http://d/x"]]}"#
+        ),
+        (
+            ["trackers", "1", "--remove", "http://a/x"],
+            #"PATCH /api/v1/torrents/1 {"trackers":[["http://b/x"]]}"#
+        ),
+        (
+            ["category", "set", "new films", "--folder", "/srv/films", "--ratio", "2"],
+            #"PUT /api/v1/categories/new%20films {"folder":"/srv/films","#
+                + #""seedingLimits":{"ratio":2.0}}"#
+        ),
+        (["category", "remove", "films"], "DELETE /api/v1/categories/films {}"),
+        (["group", "set", "slow", "--up", "1k"], #"PUT /api/v1/groups/slow {"uploadLimit":1024}"#),
+        (["group", "remove", "slow"], "DELETE /api/v1/groups/slow {}"),
+        (
+            ["config", "set", "limits.up=1M", "limits.schedule=mon 08:00-09:00"],
+            #"PATCH /api/v1/settings {"limits.up":"1M","limits.schedule":["mon 08:00-09:00"]}"#
+        ),
     ])
     func whatIsAskedOfTheDaemonIsWhatWasSaid(_ words: [String], _ command: String) throws {
         let outcome = try swarm.runAll(words, environment: ["SWARM_API": place])
@@ -137,6 +181,25 @@ import Testing
         #expect(
             try run("limit", "1").output
                 == "1  Film  down 5.0 MiB/s, ratio 2.00, idle unlimited\n")
+    }
+
+    @Test func whatCannotBeMeantIsRefusedBeforeAnythingIsChanged() throws {
+        for (words, problem) in [
+            (["rename", "1", "9", "x"], "9: no such file or folder of Film"),
+            (["rename", "all", "x"], "all: means 3 torrents"),
+            (["trackers", "1", "--remove", "http://e/x"], "http://e/x: is none of their trackers"),
+            (["trackers", "1", "--replace", "http://a/x"], "--replace and --with belong together"),
+            (["category", "set", "a/b"], "a/b: is no name that can be spoken of here"),
+            (["config", "set", "limits.up"], "limits.up: write the setting, = and its value"),
+            (["export", "all", "-o", "-"], "holds one torrent, and 3 are named"),
+            (["queue", "first", "1"], "write one of 'top', 'up', 'down' or 'bottom'"),
+        ] {
+            let outcome = try swarm.runAll(words, environment: ["SWARM_API": place])
+            #expect(outcome.status != 0)
+            #expect(outcome.error.contains(problem), "\(outcome.error)")
+            #expect(outcome.error.split(separator: "\n").count == 1)
+        }
+        #expect(stub.commands == [])
     }
 
     @Test func topInAPipeIsALine() throws {

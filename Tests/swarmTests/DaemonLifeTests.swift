@@ -118,6 +118,66 @@ import Testing
         #expect(try run("list", "--label", "a").output.isEmpty)
     }
 
+    @Test func trackersCategoriesGroupsAndSettingsAreChanged() throws {
+        try run("add", "Film.torrent", "--paused")
+        let urls = { try torrents("trackers", "1").first?["trackers"] as? [[String: Any]] ?? [] }
+        try run("trackers", "1", "--add", "http://127.0.0.1:9/a,http://127.0.0.1:9/b")
+        try run(
+            "trackers", "all", "--replace", "http://127.0.0.1:9/a", "--with", "http://127.0.0.1:9/c"
+        )
+        #expect(
+            Set(try urls().compactMap { $0["url"] as? String })
+                == ["http://127.0.0.1:9/b", "http://127.0.0.1:9/c"])
+        try run("trackers", "1", "--remove", "http://127.0.0.1:9/b")
+        #expect(try urls().map { $0["url"] as? String } == ["http://127.0.0.1:9/c"])
+
+        #expect(try run("category", "list").error == "there are no categories\n")
+        try run("category", "set", "old films", "--folder", folder.path("films"), "--ratio", "2")
+        try run("category", "set", "old films", "--idle", "1h")
+        #expect(
+            try run("category", "list").output
+                == "old films  \(folder.path("films"))  ratio 2.00, idle 1h00m\n")
+        try run("label", "1", "--category", "old films")
+        #expect(try torrents("list", "--category", "old films").count == 1)
+        try run("category", "remove", "old films")
+
+        try run("group", "set", "slow", "--up", "1M")
+        try run("limit", "1", "--group", "slow")
+        #expect(try run("group", "list").output == "slow  up 1.0 MiB/s\n")
+        try run("group", "remove", "slow")
+
+        let told = try run("config", "set", "limits.up=1M", "queue.enabled=true").error
+        #expect(told == "limits.up = 1048576\nqueue.enabled = true\n")
+        let refused = try swarm.run("config", "set", "limits.upp=1M", "--api-socket", socket)
+        #expect(refused.status == 1)
+        #expect(refused.error.contains("did you mean 'limits.up'?"), "\(refused.error)")
+        #expect(try run("stats").lines.contains { $0.hasPrefix("in this run   0 B down, 0 B up") })
+        #expect(try run("stats", "--json").objects().first?["torrents"] as? Int == 1)
+    }
+
+    @Test func torrentsAreExportedAndQueued() throws {
+        let manifest = try Content.film.manifest()
+        let hash = String(repeating: "0f1e2d3c", count: 5)
+        try run("add", hash, "Film.torrent", "--paused")
+        let link = try run("export", "Film", "--magnet").output
+        #expect(link.hasPrefix("magnet:?xt=urn:btih:\(manifest.infoHash)"))
+        #expect(
+            try run("export", "2", "-o", folder.path("copy.torrent")).output.hasSuffix(
+                "copy.torrent\n"))
+        #expect(
+            try Metainfo(Array(folder.content("copy.torrent"))).infoHash == manifest.infoHash)
+        let unknown = try swarm.run("export", "1", "--api-socket", socket)
+        #expect(unknown.status == 1)
+        #expect(unknown.error.contains("not known yet"), "\(unknown.error)")
+
+        let order = { try torrents("list", "--sort", "queue").compactMap { $0["id"] as? Int } }
+        #expect(try order() == [1, 2])
+        try run("queue", "top", "Film")
+        #expect(try order() == [2, 1])
+        try run("queue", "down", "2")
+        #expect(try order() == [1, 2])
+    }
+
     @Test func contentIsMovedAndDeleted() throws {
         let hash = String(repeating: "0f1e2d3c", count: 5)
         try run("add", "Film.torrent", "--wait")

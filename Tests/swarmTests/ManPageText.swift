@@ -16,9 +16,10 @@ enum ManPageText {
         makes torrents, serves their content, fetches it, and looks into torrents.
         It speaks version 1 and version 2 of the protocol and hybrids of both.
         .Cm add , list , info , files , peers , trackers , why , top , pause , resume , remove ,
-        .Cm move , limit , label , recheck
+        .Cm move , rename , export , queue , limit , label , category , group , recheck ,
+        .Cm reannounce , stats
         and
-        .Cm reannounce
+        .Cm config set
         speak to the daemon.
         .Pp
         Results are written to standard output; progress, warnings and errors to standard error.
@@ -273,6 +274,10 @@ enum ManPageText {
         send no more than 2 MiB a second:
         .Dl swarm limit 3\\-5 \\-\\-ratio 2
         .Dl swarm limit \\-\\-up 2M
+        .Pp
+        Give all that is of a category its own folder, and move all torrents to another tracker:
+        .Dl swarm category set films \\-\\-folder /srv/films
+        .Dl swarm trackers all \\-\\-replace http://a.example \\-\\-with http://b.example
         .Pp
         Complete commands in bash:
         .Dl swarm completions bash > /etc/bash_completion.d/swarm

@@ -169,6 +169,11 @@ enum StubTorrents {
                 "isWanted":false,"priority":"normal"}]}
                 """#
             )
+        case "/api/v1/torrents/1/trackers":
+            return (
+                200,
+                #"{"trackers":[{"url":"http://a/x","tier":0},{"url":"http://b/x","tier":0}]}"#
+            )
         case "/api/v1/torrents/1/why":
             return (
                 200,

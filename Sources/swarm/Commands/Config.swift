@@ -6,8 +6,8 @@ import Terminal
 
 struct Config: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "config", abstract: "Look at the settings of the daemon.",
-        subcommands: [ConfigShow.self, ConfigCheck.self])
+        commandName: "config", abstract: "Look at the settings of the daemon, or change them.",
+        subcommands: [ConfigShow.self, ConfigCheck.self, ConfigSet.self])
 }
 
 struct ConfigShow: ParsableCommand, TakesSettings {
@@ -56,5 +56,62 @@ struct ConfigCheck: ParsableCommand, TakesSettings {
         }
         let place = loaded.file ?? "no file of settings"
         try console.print(terminalSafe("\(place): good"))
+    }
+}
+
+struct ConfigSet: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "set",
+        abstract: "Change settings of the daemon while it runs.",
+        discussion: "swarm config set limits.up=10M queue.active-downloads=4 holds at once, and "
+            + "after a restart too. A list is given by naming the setting once for each of its "
+            + "elements; 'swarm config show' names all settings. Those that decide over "
+            + "programs, folders or secrets are for whoever writes the file.")
+
+    @Argument(
+        help: ArgumentHelp("A setting and its value.", valueName: "name=value"),
+        completion: .list(
+            SettingKey.all.filter { $0.reach == .anyTime }.map { $0.name + "=" }))
+    var change: [String]
+
+    @OptionGroup
+    var options: RemoteOptions
+
+    func validate() throws {
+        for change in change where !change.contains("=") || change.hasPrefix("=") {
+            throw ValidationError("\(change): write the setting, = and its value")
+        }
+    }
+
+    func run() throws {
+        let console = options.console()
+        let changes = Self.members(change)
+        let settings = try options.daemon().changeSettings(.object(changes))
+        if options.json { return try console.print(settings) }
+        for name in changes.map(\.name) {
+            let parts = name.split(separator: ".", maxSplits: 1).map(String.init)
+            let value = parts.reduce(settings as JSON?) { $0?[$1] }
+            console.remark("\(name) = \(value.map { $0 == .null ? "none" : $0.text } ?? "")")
+        }
+    }
+
+    /// `limits.up=10M` as the daemon reads it; what it may be, it says itself. Those of a list are
+    /// given one by one.
+    static func members(_ changes: [String]) -> [JSON.Member] {
+        var members: [(name: String, texts: [String])] = []
+        for change in changes {
+            let parts = change.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let (name, text) = (String(parts[0]), parts.count > 1 ? String(parts[1]) : "")
+            if let place = members.firstIndex(where: { $0.name == name }) {
+                members[place].texts.append(text)
+            } else {
+                members.append((name, [text]))
+            }
+        }
+        return members.map { name, texts in
+            let isNone = texts.map { $0.lowercased() } == ["none"]
+            let isList = SettingKey.named(name)?.isList == true && !isNone
+            return (name, isList ? .strings(texts) : .string(texts.last ?? ""))
+        }
     }
 }

@@ -36,8 +36,21 @@ struct APIClient: Sendable {
         try ask(method, path, body)
     }
 
+    /// The bytes of something that is not JSON.
+    func bytes(_ path: String) throws(Failure) -> [UInt8] {
+        let answer = try exchange(request("GET", path, nil))
+        guard answer.status == 200, !answer.isJSON else {
+            _ = try value(of: answer)
+            throw unreachable("no answer of a swarm daemon", remedy: nil)
+        }
+        return answer.body
+    }
+
     private func ask(_ method: String, _ path: String, _ body: JSON?) throws(Failure) -> JSON {
-        let answer = try exchange(request(method, path, body))
+        try value(of: exchange(request(method, path, body)))
+    }
+
+    private func value(of answer: HTTPAnswerReader) throws(Failure) -> JSON {
         guard answer.isJSON || answer.body.isEmpty else {
             throw unreachable(
                 answer.status == 404
@@ -51,7 +64,7 @@ struct APIClient: Sendable {
             throw unreachable("an answer that is no JSON: \(error)", remedy: nil)
         }
         guard (200..<300).contains(answer.status) else {
-            throw refusal(answer.status, value["error"]?["message"]?.string)
+            throw refusal(answer.status, value["error"])
         }
         return value
     }
@@ -125,7 +138,8 @@ struct APIClient: Sendable {
     }
 
     /// What the daemon said no with.
-    private func refusal(_ status: Int, _ message: String?) -> Failure {
+    private func refusal(_ status: Int, _ error: JSON?) -> Failure {
+        let message = error?["message"]?.string
         let words = message ?? "status \(status)"
         switch status {
         case 401:
@@ -134,6 +148,10 @@ struct APIClient: Sendable {
                 ? "set SWARM_PASSWORD, or name a file that has a token with --token-file"
                 : "check the password or token"
             return unreachable("the daemon does not know you: \(words)", remedy: remedy)
+        case 403 where error?["code"]?.string == "forbidden-path":
+            return Failure(
+                .daemonUnreachable, nil, words,
+                remedy: "add the folder to storage.allowed-roots in the daemon's settings")
         case 403, 421, 429, 503:
             return unreachable("the daemon refuses: \(words)", remedy: nil)
         case 404 where message == nil:

@@ -1,6 +1,7 @@
 import Glibc
 import JSONText
 import Terminal
+import Units
 
 /// What the daemon can be asked, in the words of its API.
 struct Daemon: Sendable {
@@ -96,11 +97,85 @@ struct Daemon: Sendable {
         return joinedPath(String(cString: here), path)
     }
 
+    func rename(_ id: Int64, path: String, to name: String) throws(Failure) {
+        try client.send(
+            "POST", "/torrents/\(id)/rename", ["path": .string(path), "name": .string(name)])
+    }
+
+    func tell(_ id: Int64, of peers: [HostPort]) throws(Failure) {
+        try client.send(
+            "POST", "/torrents/\(id)/peers", ["peers": .strings(peers.map(\.description))])
+    }
+
+    // MARK: - What others need
+
+    func magnetLink(of id: Int64) throws(Failure) -> String {
+        try client.get("/torrents/\(id)/magnet")["magnet"]?.string ?? ""
+    }
+
+    /// The bytes of its `.torrent`.
+    func manifest(of id: Int64) throws(Failure) -> [UInt8] {
+        try client.bytes("/torrents/\(id)/manifest")
+    }
+
     // MARK: - The session
+
+    func session() throws(Failure) -> JSON { try client.get("/session") }
 
     func settings() throws(Failure) -> JSON { try client.get("/settings") }
 
-    func changeSettings(_ body: JSON) throws(Failure) {
+    /// - Returns: all settings, as they are then.
+    @discardableResult
+    func changeSettings(_ body: JSON) throws(Failure) -> JSON {
         try client.send("PATCH", "/settings", body)
+    }
+
+    // MARK: - Categories and groups
+
+    func categories() throws(Failure) -> [JSON] {
+        try client.get("/categories")["categories"]?.elements ?? []
+    }
+
+    func setCategory(_ name: String, _ members: [JSON.Member]) throws(Failure) {
+        try client.send("PUT", "/categories/" + segment(name), .object(members))
+    }
+
+    func removeCategory(_ name: String) throws(Failure) {
+        try client.send("DELETE", "/categories/" + segment(name))
+    }
+
+    func groups() throws(Failure) -> [JSON] {
+        try client.get("/groups")["groups"]?.elements ?? []
+    }
+
+    func setGroup(_ name: String, _ members: [JSON.Member]) throws(Failure) {
+        try client.send("PUT", "/groups/" + segment(name), .object(members))
+    }
+
+    func removeGroup(_ name: String) throws(Failure) {
+        try client.send("DELETE", "/groups/" + segment(name))
+    }
+
+    /// A name as a part of a path (RFC 3986, section 3.3).
+    private func segment(_ name: String) throws(Failure) -> String {
+        // What programs between here and there could take for something else, the daemon refuses.
+        guard !name.isEmpty, name != ".", name != "..",
+            !name.contains(where: { "/\\#%".contains($0) })
+        else {
+            throw Failure(
+                .badUsage, name.isEmpty ? "''" : name, "is no name that can be spoken of here",
+                remedy: "choose one without / \\ # and %")
+        }
+        let digits = Array("0123456789ABCDEF")
+        return name.utf8.reduce(into: "") { out, byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "-"), UInt8(ascii: "~"):
+                out.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                out += ["%", digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
     }
 }

@@ -136,6 +136,7 @@ enum LimitText {
             guard let bytes = json[name]?.integer else { continue }
             parts.append("\(word) \(rateText(ByteRate(bytesPerSecond: bytes)))")
         }
+        if let group = json["group"]?.string { parts.append("those of group \(group)") }
         if let peers = json["peersMax"]?.integer { parts.append("\(peers) peers") }
         let seeding = json["seedingLimits"]
         let rules = [("ratio", "ratio"), ("seedTime", "seed time"), ("idle", "idle")]

@@ -18,6 +18,14 @@ struct DoneReport {
         guard torrents.count != 1 else { return console.remark("\(verb) \(torrents[0].name)") }
         console.remark("\(verb) \(countText(torrents.count, "torrent"))")
     }
+
+    /// `removed the category: films, music`.
+    func tell(_ words: String, named names: [String]) throws(Failure) {
+        if console.options.json {
+            return try console.print(["done": .string(words), "names": .strings(names)])
+        }
+        console.remark("\(words): \(names.joined(separator: ", "))")
+    }
 }
 
 struct Pause: ParsableCommand {

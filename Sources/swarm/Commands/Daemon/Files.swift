@@ -33,10 +33,18 @@ struct Files: ParsableCommand {
         transform: FileChoice.init(_:))
     var low: FileChoice?
 
+    @Option(
+        help: ArgumentHelp(
+            "Whether pieces are fetched in order rather than the rarest first, on or off.",
+            valueName: "switch"))
+    var sequential: Switch?
+
     @OptionGroup
     var options: TorrentsOptions
 
-    private var isChange: Bool { [want, skip, high, normal, low].contains { $0 != nil } }
+    private var isChange: Bool {
+        sequential != nil || [want, skip, high, normal, low].contains { $0 != nil }
+    }
 
     func run() throws {
         let console = options.console()
@@ -75,7 +83,7 @@ struct Files: ParsableCommand {
         }
         return [("wanted", wanted), ("filePriorities", priorities)].compactMap { name, members in
             members.isEmpty ? nil : (name, .object(members))
-        }
+        } + (sequential.map { [("isSequential", .bool($0 == .on))] } ?? [])
     }
 }
 

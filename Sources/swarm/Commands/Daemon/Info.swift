@@ -102,38 +102,6 @@ enum TorrentPart: String {
     }
 }
 
-struct Peers: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "peers",
-        abstract: "Show the connected peers of torrents.",
-        discussion: "Flags: D we are fetching from it, d it chokes us, K it would let us and we "
-            + "want nothing; U it is fetching from us, u we choke it, ? it might and wants "
-            + "nothing; I it dialled us; H, X and L tell that the DHT, another peer or the local "
-            + "network told of it.")
-
-    @OptionGroup
-    var options: TorrentsOptions
-
-    func run() throws {
-        let console = options.console()
-        try TorrentPart.peers.write(of: options.torrent, options.daemon(), console)
-    }
-}
-
-struct Trackers: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "trackers",
-        abstract: "Show the trackers of torrents, and what they say.")
-
-    @OptionGroup
-    var options: TorrentsOptions
-
-    func run() throws {
-        let console = options.console()
-        try TorrentPart.trackers.write(of: options.torrent, options.daemon(), console)
-    }
-}
-
 struct Why: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "why",

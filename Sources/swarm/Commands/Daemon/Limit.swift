@@ -114,28 +114,8 @@ struct LimitOptions: ParsableArguments {
         transform: parsePeersMax)
     var peers: CountLimit?
 
-    @Option(
-        help: ArgumentHelp(
-            "The ratio at which seeding ends, none, or inherited.", valueName: "ratio"),
-        transform: SeedRule.ratio)
-    var ratio: SeedRule?
-
-    @Option(
-        help: ArgumentHelp("How long is seeded, none, or inherited.", valueName: "duration"),
-        transform: SeedRule.duration)
-    var seedTime: SeedRule?
-
-    @Option(
-        help: ArgumentHelp(
-            "How long nobody must have taken anything for seeding to end, none, or inherited.",
-            valueName: "duration"), transform: SeedRule.duration)
-    var idle: SeedRule?
-
-    @Option(
-        help: ArgumentHelp(
-            "What is done then: pause, remove, remove-with-data, or inherited.",
-            valueName: "action"))
-    var then: SeedAction?
+    @OptionGroup
+    var seeding: SeedingOptions
 
     @Option(
         help: ArgumentHelp(
@@ -161,13 +141,11 @@ struct LimitOptions: ParsableArguments {
             ("alternative-up", alternativeUp?.json),
             ("alternative", alternative.map { .bool($0 == .on) }),
         ]
-        let seeding: [(String, JSON?)] = [
-            ("ratio", ratio?.json), ("time", seedTime?.json), ("idle", idle?.json),
-            ("action", then?.json),
-        ]
-        return [("limits", limits), ("seeding", seeding)].compactMap { name, values in
-            let members = values.compactMap { name, value in value.map { (name, $0) } }
-            return members.isEmpty ? nil : (name, .object(members))
+        let given = limits.compactMap { name, value in value.map { (name, $0) } }
+        // Settings have one name that torrents have not.
+        let rules = seeding.members.map { ($0.name == "seedTime" ? "time" : $0.name, $0.value) }
+        return [("limits", given), ("seeding", rules)].compactMap { name, members in
+            members.isEmpty ? nil : (name, .object(members))
         }
     }
 
@@ -177,12 +155,8 @@ struct LimitOptions: ParsableArguments {
             ("peersMax", peers?.json),
             ("group", group.map { $0 == "none" ? .null : .string($0) }),
         ]
-        let seeding: [(String, JSON?)] = [
-            ("ratio", ratio?.json), ("seedTime", seedTime?.json), ("idle", idle?.json),
-            ("action", then?.json),
-        ]
-        let members = seeding.compactMap { name, value in value.map { (name, $0) } }
-        if !members.isEmpty { changes.append(("seedingLimits", .object(members))) }
+        let rules = seeding.members
+        if !rules.isEmpty { changes.append(("seedingLimits", .object(rules))) }
         return changes.compactMap { name, value in value.map { (name, $0) } }
     }
 }
@@ -190,50 +164,6 @@ struct LimitOptions: ParsableArguments {
 enum Switch: String, CaseIterable, ExpressibleByArgument {
     case on
     case off
-}
-
-enum SeedAction: String, CaseIterable, ExpressibleByArgument {
-    case pause
-    case remove
-    case removeWithData = "remove-with-data"
-    case inherited
-
-    var json: JSON { self == .inherited ? .null : .string(rawValue) }
-}
-
-/// A rule of seeding as the daemon reads it.
-enum SeedRule: Equatable {
-    case inherited
-    case unlimited
-    case ratio(Double)
-    case seconds(Int64)
-
-    static func ratio(_ text: String) throws(ValueFault) -> SeedRule {
-        if let word = word(text) { return word }
-        return .ratio(try parseRatio(text))
-    }
-
-    static func duration(_ text: String) throws(ValueFault) -> SeedRule {
-        if let word = word(text) { return word }
-        return .seconds(try parseInterval(text).nanoseconds / 1_000_000_000)
-    }
-
-    private static func word(_ text: String) -> SeedRule? {
-        switch text.lowercased() {
-        case "inherited": .inherited
-        case "none", "unlimited": .unlimited
-        default: nil
-        }
-    }
-
-    var json: JSON {
-        switch self {
-        case .inherited: "inherited"
-        case .unlimited: "none"
-        case .ratio(let ratio): .number(ratio)
-        case .seconds(let seconds): .integer(seconds)
-        }
-    }
 }
 
 /// A number of connections, or no limit.

@@ -1,0 +1,80 @@
+import ArgumentParser
+import JSONText
+import Terminal
+
+struct GroupCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "group",
+        abstract: "Look at the groups of torrents that share limits, make, change or remove them.",
+        subcommands: [GroupList.self, GroupSet.self, GroupRemove.self])
+}
+
+struct GroupList: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "Show the groups, and their limits.")
+
+    @OptionGroup
+    var options: RemoteOptions
+
+    func run() throws {
+        let console = options.console()
+        let groups = try options.daemon().groups()
+        guard !options.json else { return try console.print(["groups": .array(groups)]) }
+        guard !groups.isEmpty else { return console.remark("there are no groups") }
+        try console.print(NamedTable(groups) { LimitText.words(of: $0) ?? "no limit" }.lines)
+    }
+}
+
+struct GroupSet: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "set",
+        abstract: "Make a group, or change its limits.",
+        discussion: "All torrents of it together keep to the limits. 'swarm limit --group' puts "
+            + "torrents into it.")
+
+    @Argument(help: "Its name.")
+    var name: String
+
+    @Option(
+        help: ArgumentHelp("The most to receive in a second, or none.", valueName: "rate"),
+        transform: RateLimit.init(_:))
+    var down: RateLimit?
+
+    @Option(
+        help: ArgumentHelp("The most to send in a second, or none.", valueName: "rate"),
+        transform: RateLimit.init(_:))
+    var up: RateLimit?
+
+    @OptionGroup
+    var options: RemoteOptions
+
+    func run() throws {
+        let console = options.console()
+        let members = [("downloadLimit", down), ("uploadLimit", up)].compactMap {
+            name, limit -> JSON.Member? in
+            limit.map { (name, $0.json) }
+        }
+        try options.daemon().setGroup(name, members)
+        try DoneReport(console: console).tell("group is set", named: [name])
+    }
+}
+
+struct GroupRemove: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "remove",
+        abstract: "Remove groups.",
+        discussion: "Their torrents stay, and share a limit no more.")
+
+    @Argument(help: "Their names.")
+    var name: [String]
+
+    @OptionGroup
+    var options: RemoteOptions
+
+    func run() throws {
+        let console = options.console()
+        let daemon = try options.daemon()
+        for name in name { try daemon.removeGroup(name) }
+        try DoneReport(console: console).tell("removed the group", named: name)
+    }
+}
