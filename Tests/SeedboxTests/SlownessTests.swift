@@ -50,6 +50,7 @@ import Units
     @Test func aFullDiskComesBeforeEverythingElse() {
         var facts = downloading
         facts.state = .noSpace
+        facts.error = TorrentTrouble(kind: .local, text: "no space left")
         (facts.counters.peersKnown, facts.counters.peersConnected) = (0, 0)
         #expect(kinds(facts) == [.noSpace, .noPeersKnown])
     }

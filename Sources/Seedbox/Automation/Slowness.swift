@@ -54,10 +54,11 @@ public enum Slowness {
     public static func reasons(of facts: SlownessFacts) -> [SlownessReason] {
         if let reason = standstill(facts) { return [reason] }
         var found: [SlownessReason] = []
-        if facts.error?.kind == .local { found.append(diskFails(facts)) }
-        switch facts.state {
-        case .noSpace: found.append(noSpace(facts))
-        default: break
+        if facts.state == .noSpace {
+            // Its error says the same, and it goes on by itself.
+            found.append(noSpace(facts))
+        } else if facts.error?.kind == .local {
+            found.append(diskFails(facts))
         }
         if !facts.hasMetadata { found.append(noMetadata(facts)) }
         if facts.isComplete {

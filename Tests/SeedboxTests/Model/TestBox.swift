@@ -20,6 +20,7 @@ struct TestBox {
         settings.network.port = 0
         settings.network.bind = "127.0.0.1"
         (settings.network.usesDHT, settings.network.usesLSD) = (false, false)
+        settings.network.dhtBootstrap = []
         settings.storage.downloadFolder = try scratch.folder(name + "/downloads")
         settings.storage.stateFolder = try scratch.folder(name + "/state")
         settings.storage.minimumFree = 0
@@ -67,9 +68,8 @@ struct TestTorrent {
         self.name = name
         files = lengths.enumerated().map { number, file in
             var generator = SeededGenerator(seed: UInt64(number + 1 + name.utf8.count * 100))
-            let bytes = (0..<file.1).map { _ in
-                UInt8(truncatingIfNeeded: generator.next())
-            }
+            let words = (0..<(file.1 + 7) / 8).map { _ in generator.next() }
+            let bytes = words.withUnsafeBytes { Array($0.prefix(file.1)) }
             return (path: file.0, bytes: bytes)
         }
         let all = files.flatMap(\.bytes)
@@ -98,6 +98,14 @@ struct TestTorrent {
         out += pieces
         add("ee")
         manifest = out
+    }
+
+    /// What peers call it.
+    var infoHash: [UInt8] {
+        guard let start = manifest.firstRange(of: Array("4:info".utf8))?.upperBound else {
+            return []
+        }
+        return Array(SHA1Digest.hash(Array(manifest[start...].dropLast())).bytes)
     }
 
     /// Puts the content where a seedbox looks for it.
