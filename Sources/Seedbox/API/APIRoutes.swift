@@ -8,12 +8,14 @@ public struct APIRoutes: Sendable {
     let seedbox: Seedbox
     let logs: LogOutput?
     private let version: String
+    private let space: FolderSpace
 
     /// - Parameter logs: What `/api/v1/logs` follows.
     public init(_ seedbox: Seedbox, logs: LogOutput? = nil) {
         self.seedbox = seedbox
         self.version = programVersion
         self.logs = logs
+        space = FolderSpace { try? seedbox.freeSpace(at: $0) }
     }
 
     public var routes: [Route] {
@@ -52,7 +54,7 @@ public struct APIRoutes: Sendable {
             Route(
                 .get, "/api/v1/session", .read, "Version, statistics and free space",
                 reply: Self.sessionSchema
-            ) { [self] _ in .json(sessionJSON) },
+            ) { [self] _ in .json(await sessionJSON()) },
             Route(
                 .get, "/api/v1/events", .read, "Changes, as server-sent events",
                 query: [("since", .integer), ("fields", .string)],
@@ -77,7 +79,7 @@ public struct APIRoutes: Sendable {
             } ?? [])
     }
 
-    private var sessionJSON: JSON {
+    private func sessionJSON() async -> JSON {
         let statistics = seedbox.statistics
         func totals(_ totals: SessionStatistics.Totals) -> JSON {
             [
@@ -90,13 +92,12 @@ public struct APIRoutes: Sendable {
         let settings = seedbox.settings
         let paths =
             [settings.storage.downloadFolder] + settings.categories.compactMap(\.folder).sorted()
-        var folders: [JSON] = []
-        for (index, path) in paths.enumerated() where !paths.prefix(index).contains(path) {
-            guard let space = try? seedbox.freeSpace(at: path) else { continue }
-            folders.append([
-                "path": .string(path), "free": .integer(space.free),
-                "total": .integer(space.total),
-            ])
+        let single = paths.enumerated().filter { !paths.prefix($0).contains($1) }.map(\.element)
+        let folders: [JSON] = await space.soon(single).map { folder in
+            [
+                "path": .string(folder.path), "free": .integer(folder.free),
+                "total": .integer(folder.total),
+            ]
         }
         return [
             "version": .string(version), "port": .integer(Int64(seedbox.port)),

@@ -105,48 +105,6 @@ public struct Metrics: Sendable {
     }
 }
 
-/// The free space of folders, as it was when it was asked for last. A disk that does not answer
-/// keeps nobody waiting.
-final class FolderSpace: Sendable {
-    typealias Ask = @Sendable (String) -> (free: Int64, total: Int64)?
-
-    private struct State {
-        var folders: [MetricsReading.Folder] = []
-        var isAsking = false
-    }
-
-    private let state = Mutex(State())
-    private let ask: Ask
-
-    init(_ ask: @escaping Ask) { self.ask = ask }
-
-    var latest: [MetricsReading.Folder] { state.withLock { $0.folders } }
-
-    /// Asks again, unless that is still going on.
-    func refresh(_ folders: [String]) {
-        let begins = state.withLock { state in
-            defer { state.isAsking = true }
-            return !state.isAsking
-        }
-        guard begins else { return }
-        let answer = NIOThreadPool.singleton.runIfActive(
-            eventLoop: MultiThreadedEventLoopGroup.singleton.next()
-        ) { [ask] in
-            folders.compactMap { folder in
-                ask(folder).map {
-                    MetricsReading.Folder(path: folder, free: $0.free, total: $0.total)
-                }
-            }
-        }
-        answer.whenComplete { [self] answer in
-            state.withLock { state in
-                state.isAsking = false
-                if case .success(let folders) = answer { state.folders = folders }
-            }
-        }
-    }
-}
-
 /// How late the event loops are that torrents are on.
 final class LagProbe: Sendable {
     private let histogram = Mutex(LatencyHistogram())

@@ -13,6 +13,12 @@ extension Limits {
     /// Folders whose free space is told.
     static let measuredFoldersMax = 100
 
+    /// For how long a disk is waited for that is asked for its free space: longer than any that
+    /// works needs, and less than anybody notices.
+    static let folderAnswerMilliseconds: Int64 = 25
+    /// The same before anything is known of it: a disk that sleeps has to wake up.
+    static let firstFolderAnswerMilliseconds: Int64 = 2_000
+
     /// Torrents that are asked for the reason why they are not faster, in one scrape.
     static let reasonedTorrentsMax = 500
 }

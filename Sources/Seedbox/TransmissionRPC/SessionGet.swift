@@ -7,23 +7,28 @@ extension TransmissionRPC {
         let asked = try arguments.texts("fields", countMax: Limits.rpcFieldsMax)
         let wanted = asked.map { Set($0.map(Spelling.plain)) }
         var members: [JSON.Member] = []
-        for (name, value) in SessionKeys(seedbox.settings, spelling, sessionID).all {
+        for (name, value) in keys(seedbox.settings, spelling).all {
             guard wanted?.contains(Spelling.plain(name)) ?? true else { continue }
             members.append((spelling.name(name), value))
         }
-        // Costs a question to the file system, and is asked for by name where it is wanted.
+        // Costs a question to the file system, which may not answer.
         let free = "download-dir-free-space"
         if wanted?.contains(Spelling.plain(free)) ?? true {
-            let space = try? seedbox.freeSpace(at: seedbox.settings.storage.downloadFolder)
-            members.append((spelling.name(free), .integer(space?.free ?? -1)))
+            let folder = seedbox.settings.storage.downloadFolder
+            let known = await space.soon([folder]).first { $0.path == folder }
+            members.append((spelling.name(free), .integer(known?.free ?? -1)))
         }
         return .object(members)
+    }
+
+    private func keys(_ settings: Settings, _ spelling: Spelling) -> SessionKeys {
+        SessionKeys(settings, spelling, sessionID, port: seedbox.port)
     }
 
     /// A value that is as it was is never refused: programs send back all that they were told.
     func sessionSet(_ arguments: RPCArguments) async throws(RPCFailure) {
         let old = seedbox.settings
-        let new = try SessionKeys(old, .old, sessionID).settings(after: arguments, from: old)
+        let new = try keys(old, .old).settings(after: arguments, from: old)
         let changes = SettingsChanges(from: old, to: new)
         guard !changes.isEmpty else { return }
         try await command { seedbox throws(SeedboxError) in

@@ -5,9 +5,13 @@ import Units
 struct SessionKeys {
     let all: [JSON.Member]
 
-    init(_ settings: Settings, _ spelling: Spelling, _ sessionID: String) {
+    /// - Parameter port: where peers are accepted, which the settings need not say.
+    init(
+        _ settings: Settings, _ spelling: Spelling, _ sessionID: String, port: UInt16? = nil
+    ) {
         all =
-            Self.version(spelling, sessionID) + Self.network(settings) + Self.rates(settings.limits)
+            Self.version(spelling, sessionID) + Self.network(settings, port)
+            + Self.rates(settings.limits)
             + Self.queue(settings.queue) + Self.seeding(settings.seeding)
             + Self.files(settings, spelling)
     }
@@ -26,10 +30,10 @@ struct SessionKeys {
         ]
     }
 
-    private static func network(_ settings: Settings) -> [JSON.Member] {
+    private static func network(_ settings: Settings, _ port: UInt16?) -> [JSON.Member] {
         let network = settings.network
         return [
-            ("peer-port", .integer(Int64(network.port))),
+            ("peer-port", .integer(Int64(network.port == 0 ? port ?? 0 : network.port))),
             ("peer-port-random-on-start", .bool(network.port == 0)),
             ("peer-limit-global", .count(network.maxPeers)),
             ("peer-limit-per-torrent", .count(network.maxPeersPerTorrent)),

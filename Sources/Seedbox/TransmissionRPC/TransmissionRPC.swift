@@ -11,6 +11,8 @@ public struct TransmissionRPC: Sendable {
     /// since some give up if it changes between two answers.
     let sessionID: String
     let marks: RecentMarks
+    /// Of the folder for new torrents, for those who ask again and again.
+    let space: FolderSpace
     let now: @Sendable () -> Int64
 
     public init(_ seedbox: Seedbox) {
@@ -20,6 +22,7 @@ public struct TransmissionRPC: Sendable {
     init(_ seedbox: Seedbox, now: @escaping @Sendable () -> Int64) {
         self.seedbox = seedbox
         self.now = now
+        space = FolderSpace { try? seedbox.freeSpace(at: $0) }
         let letters = Array("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
         sessionID = String((0..<48).compactMap { _ in letters.randomElement() })
         marks = RecentMarks(RecentMarks.Mark(time: now(), revision: seedbox.catalogue.revision))

@@ -18,6 +18,22 @@ import Units
         #expect(keys["download-dir"]?.string != nil)
     }
 
+    @Test func aPortThatIsAnyIsTheOneThatWasTaken() throws {
+        var settings = Settings()
+        settings.network.port = 0
+        let keys = SessionKeys(settings, .old, "id", port: 40_000)
+        #expect(keys.all.contains { $0.name == "peer-port" && $0.value == 40_000 })
+        #expect(
+            keys.all.contains { $0.name == "peer-port-random-on-start" && $0.value == true })
+        // Sent back, it is not taken for a wish.
+        #expect(
+            try keys.settings(after: RPCArguments(["peer-port": 40_000]), from: settings)
+                == settings)
+        #expect(
+            try keys.settings(after: RPCArguments(["peer-port": 40_001]), from: settings)
+                .network.port == 40_001)
+    }
+
     @Test("whoever sends back what it was told changes nothing")
     func roundTrip() throws {
         for settings in [Settings(), limited()] {

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import HTTPTypes
 import JSONText
+import SwarmEngine
 import Testing
 
 @testable import Seedbox
@@ -48,6 +49,34 @@ import Testing
                 #expect(answer["arguments"] == .object([]))
                 #expect(answer["tag"] == 3)
             }
+        }
+    }
+
+    @Test func waysToFindPeersAndThePortAreChangedAsItRuns() async throws {
+        try await with { rpc in
+            let session = rpc.rpc.seedbox.session
+            func set(_ arguments: String) async throws -> JSON {
+                try await rpc.call(#"{"method":"session-set","arguments":\#(arguments)}"#)
+            }
+            #expect(await session.network().dhtNodesIPv4 == nil)
+            let switches = #"{"dht-enabled":true,"lpd-enabled":true,"pex-enabled":false}"#
+            #expect(try await set(switches)["result"] == "success")
+            #expect(await session.network().dhtNodesIPv4 == 0)
+            #expect(session.configuration.usesLSD)
+            #expect(!session.configuration.usesPEX)
+            #expect(try await set(#"{"dht-enabled":false}"#)["result"] == "success")
+            #expect(await session.network().dhtNodesIPv4 == nil)
+            let other = try await TestBox.open("other", in: scratch)
+            let (old, taken) = (session.port, other.box.port)
+            let refused = try await set(#"{"peer-port":\#(taken)}"#)
+            #expect(refused["result"]?.string?.contains("\(taken)") == true, "\(refused)")
+            #expect(session.port == old)
+            await other.box.shutdown()
+            #expect(try await set(#"{"peer-port":\#(taken)}"#)["result"] == "success")
+            #expect(session.port == taken)
+            let told = try await rpc.call(
+                #"{"method":"session-get","arguments":{"fields":["peer-port"]}}"#)
+            #expect(told["arguments"]?["peer-port"]?.integer == Int64(taken))
         }
     }
 
