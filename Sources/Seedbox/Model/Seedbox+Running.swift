@@ -120,6 +120,8 @@ extension Seedbox {
             let torrent = try await session.add(request)
             members[id]?.needsRestart = false
             shared.active.withLock { $0[id] = torrent }
+            let now = Self.now
+            catalogue.update(id) { $0.started = now }
             startCounting(id)
             // Some may have been named while it was opened.
             if let peers = firstPeers.removeValue(forKey: id) { await torrent.addPeers(peers) }

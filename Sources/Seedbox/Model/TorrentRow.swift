@@ -112,6 +112,8 @@ public struct TorrentRow: Equatable, Sendable {
     /// Seconds since 1970.
     public var added: Int64
     public var completed: Int64?
+    /// When it last began to take part, in this run.
+    public var started: Int64?
     /// When payload last passed.
     public var lastActive: Int64?
     /// Seconds, over all runs.

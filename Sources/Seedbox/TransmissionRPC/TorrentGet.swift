@@ -71,6 +71,8 @@ extension TransmissionRPC {
         defaults.peersMax = settings.network.maxPeersPerTorrent
         if case .atMost(let ratio) = settings.seeding.ratio { defaults.ratio = ratio }
         if case .atMost(let idle) = settings.seeding.idle { defaults.idle = idle }
+        if case .atMost(let time) = settings.seeding.seedTime { defaults.seedTime = time }
+        defaults.now = now()
         for category in settings.categories {
             defaults.categories[category.name] = category.seedingLimits
         }

@@ -7,6 +7,10 @@ struct TorrentDefaults {
     var ratio: Double?
     /// Seconds.
     var idle: Int64?
+    /// Seconds.
+    var seedTime: Int64?
+    /// Seconds since 1970.
+    var now: Int64 = 0
     /// The limits that hold for the torrents of a category.
     var categories: [String: SeedingLimits] = [:]
     var spelling = Spelling.old
@@ -59,7 +63,8 @@ struct TorrentView {
         case .sizeWhenDone: out.integer(row.bytesWanted)
         case .leftUntilDone: out.integer(row.bytesLeft)
         case .haveValid: out.integer(row.bytesDone)
-        case .haveUnchecked, .editDate, .startDate, .webseedsSendingToUs: out.integer(0)
+        case .haveUnchecked, .editDate, .webseedsSendingToUs: out.integer(0)
+        case .startDate: out.integer(row.started ?? 0)
         case .corruptEver: out.integer(row.wasted)
         case .downloadedEver: out.integer(row.downloaded)
         case .uploadedEver: out.integer(row.uploaded)
@@ -74,7 +79,8 @@ struct TorrentView {
         case .peersGettingFromUs: out.integer(row.peersGettingFromUs)
         case .peersSendingToUs: out.integer(row.peersSendingToUs)
         case .eta: out.integer(secondsLeft)
-        case .etaIdle, .manualAnnounceTime: out.integer(-1)
+        case .etaIdle: out.integer(secondsUntilIdle)
+        case .manualAnnounceTime: out.integer(-1)
         case .addedDate: out.integer(row.added)
         case .doneDate: out.integer(row.completed ?? 0)
         case .activityDate: out.integer(row.lastActive ?? 0)
@@ -141,10 +147,39 @@ struct TorrentView {
         }
     }
 
-    /// -1 is that there is nothing to tell, -2 that it cannot be told.
+    /// Until all is there, or the ratio is reached. -1 is that there is nothing to tell, -2 that it
+    /// cannot be told.
     private var secondsLeft: Int64 {
         if let seconds = row.secondsLeft { return seconds }
+        if row.state == .seeding { return secondsUntilRatio ?? -1 }
         return [.downloading, .fetchingMetadata].contains(row.state) && !row.isComplete ? -2 : -1
+    }
+
+    private var secondsUntilRatio: Int64? {
+        guard let wanted = holding(\.ratio, defaults.ratio), row.uploadRate > 0 else { return nil }
+        let base = row.downloaded > 0 ? row.downloaded : row.bytesDone
+        let left = wanted * Double(base) - Double(row.uploaded)
+        guard left > 0 else { return nil }
+        return Int64(exactly: (left / Double(row.uploadRate)).rounded(.down))
+    }
+
+    /// Until it has been idle for as long as it may be.
+    private var secondsUntilIdle: Int64 {
+        guard row.state == .seeding, let most = holding(\.idle, defaults.idle) else { return -1 }
+        let since = max(row.started ?? row.added, row.lastActive ?? 0)
+        return max(0, most - max(0, defaults.now - since))
+    }
+
+    /// The limit that holds: the torrent's own, its category's, or everybody's.
+    private func holding<Value: Hashable & Sendable>(
+        _ rule: KeyPath<SeedingLimits, SeedingLimits.Rule<Value>>, _ everybodys: Value?
+    ) -> Value? {
+        let levels = [row.seedingLimits, row.category.flatMap { defaults.categories[$0] }]
+        switch levels.lazy.compactMap({ $0?[keyPath: rule] }).first(where: { $0 != .inherited }) {
+        case .atMost(let most): return most
+        case .unlimited: return nil
+        case .inherited, nil: return everybodys
+        }
     }
 
     private func share(of whole: Int64) -> Double {
@@ -156,17 +191,10 @@ struct TorrentView {
     /// will not go on by itself.
     private var isFinished: Bool {
         guard row.state == .paused, row.isComplete else { return false }
-        let levels = [row.seedingLimits, row.category.flatMap { defaults.categories[$0] }]
-            .compactMap(\.self)
-        let ratio = levels.lazy.map(\.ratio).first { $0 != .inherited }
-        if case .atMost(let most) = ratio ?? defaults.ratio.map({ .atMost($0) }),
-            let reached = row.ratio, reached >= most
-        {
+        if let most = holding(\.ratio, defaults.ratio), let reached = row.ratio, reached >= most {
             return true
         }
-        let time = levels.lazy.map(\.seedTime).first { $0 != .inherited }
-        if case .atMost(let most) = time, row.secondsSeeding >= most { return true }
-        return false
+        return holding(\.seedTime, defaults.seedTime).map { row.secondsSeeding >= $0 } ?? false
     }
 }
 

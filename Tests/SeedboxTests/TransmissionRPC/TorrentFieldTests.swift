@@ -203,12 +203,34 @@ import Units
         return row
     }
 
+    @Test func timesThatLimitsLeaveAreTold() throws {
+        var row = Self.row()
+        (row.state, row.bytesDone, row.started) = (.seeding, 1000, 500)
+        #expect(try Self.value(of: .startDate, row)?.integer == 500)
+        #expect(try Self.value(of: .eta, row)?.integer == -1)
+        #expect(try Self.value(of: .etaIdle, row)?.integer == -1)
+        row.seedingLimits.ratio = .atMost(2)
+        (row.uploaded, row.uploadRate) = (500, 10)
+        // Twice the thousand bytes that are there, of which 500 have gone.
+        #expect(try Self.value(of: .eta, row)?.integer == 150)
+        row.uploadRate = 0
+        #expect(try Self.value(of: .eta, row)?.integer == -1)
+        row.seedingLimits.idle = .atMost(600)
+        #expect(try Self.value(of: .etaIdle, row, now: 600)?.integer == 500)
+        row.lastActive = 590
+        #expect(try Self.value(of: .etaIdle, row, now: 600)?.integer == 590)
+        #expect(try Self.value(of: .etaIdle, row, now: 5_000)?.integer == 0)
+        row.state = .paused
+        #expect(try Self.value(of: .etaIdle, row, now: 600)?.integer == -1)
+    }
+
     static func value(
         of field: TorrentField, _ row: TorrentRow, _ details: FetchedDetails = FetchedDetails(),
-        _ spelling: Spelling = .old
+        _ spelling: Spelling = .old, now: Int64 = 0
     ) throws -> JSON? {
         var out = JSONWriter()
         var defaults = TorrentDefaults()
+        defaults.now = now
         defaults.spelling = spelling
         TorrentView(row: row, defaults: defaults, details: details).write(field, into: &out)
         return try JSON(parsing: out.bytes)
