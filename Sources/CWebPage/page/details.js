@@ -57,7 +57,8 @@ const overview = {
         ["Done", row.content ? `${percent(done)}, ${size(row.bytesDone)} of ${
           size(row.bytesWanted)}` : percent(done)],
         ["Content", row.content ? `${size(row.content.length)} in ${
-          row.content.fileCount} files` : "not known yet"],
+          row.content.fileCount === 1 ? "1 file" : `${row.content.fileCount} files`}`
+          : "not known yet"],
         ["Pieces", row.content ? `${row.content.pieceCount} of ${
           size(row.content.pieceLength)}` : null],
         ["Folder", row.folder],

@@ -127,9 +127,17 @@ export function draw() {
     slot.element.removeAttribute("id");
     slot.id = null;
   }
+  drawBox();
   const isInSight = places.get(cursor.id) >= first && places.get(cursor.id) < last;
   if (isInSight) grid.setAttribute("aria-activedescendant", `torrent-${cursor.id}`);
   else grid.removeAttribute("aria-activedescendant");
+}
+
+/** The box above the others says what they say. */
+function drawBox() {
+  const box = $("head").querySelector("input");
+  box.checked = shown.length > 0 && selection.size === shown.length;
+  box.indeterminate = selection.size > 0 && !box.checked;
 }
 
 export function show(rows) {
@@ -204,6 +212,7 @@ function drawHead() {
   const all = h("input", { type: "checkbox", "aria-label": "Select all",
     onchange: () => select(all.checked ? shown.map((row) => row.id) : []) });
   $("head").replaceChildren(h("span", { class: "check", role: "columnheader" }, all), ...cells);
+  drawBox();
 }
 
 /** What is big, new or fast is looked for first, and names from A. */

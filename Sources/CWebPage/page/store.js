@@ -90,7 +90,7 @@ export function visible() {
   const compare = order.by === "name"
     ? ([a], [b]) => collator.compare(a, b)
     : ([a], [b]) => a - b;
-  found.sort((a, b) => sign * compare(a, b) || a[1].id - b[1].id);
+  found.sort((a, b) => sign * (compare(a, b) || a[1].id - b[1].id));
   return found.map(([, row]) => row);
 }
 

@@ -250,10 +250,19 @@ def alternative_limits(page):
     say("limited", down=limits["down"], alternative=limits["alternative"])
 
 
-def remove_all(page):
-    page.eventually("two rows", lambda: len(page.names()) == 2)
+def select_all(page):
     ActionChains(page.driver).key_down(Keys.CONTROL).send_keys("a").key_up(Keys.CONTROL).perform()
     page.eventually("both are selected", lambda: page.find("#selected").text == "2 selected")
+    page.eventually("the box above them", lambda: page.find("#head input").is_selected())
+
+
+def remove_all(page):
+    page.eventually("two rows", lambda: len(page.names()) == 2)
+    select_all(page)
+    # The first closes the details, if they are open.
+    page.press(Keys.ESCAPE, Keys.ESCAPE)
+    page.eventually("none is selected", lambda: not page.find("#head input").is_selected())
+    select_all(page)
     page.press(Keys.DELETE)
     page.eventually("the question", lambda: page.all("dialog[open]"))
     page.find("dialog input[type=checkbox]").click()
