@@ -39,6 +39,22 @@ export function move(ids) {
   }).answer;
 }
 
+/** One torrent: the folder, or the one file, that its content is in. */
+export async function rename(id) {
+  try {
+    const { files } = await api.get(`torrents/${id}/files`);
+    if (!files.length) return note("What it holds is not known yet", true);
+    const [path] = files[0].path.split("/");
+    return await ask({
+      title: `Rename “${rows.get(id)?.name}”`, does: "Rename",
+      fields: { name: { label: "New name", value: path, required: true, autofocus: true } },
+      act: ({ name }) => api.post(`torrents/${id}/rename`, { path, name }),
+    }).answer;
+  } catch (error) {
+    return note(error.message, true);
+  }
+}
+
 export const names = { categories: [], folders: [] };
 export const categoryOptions = () =>
   [["", "None"], ...names.categories.map((name) => [name, name])];
