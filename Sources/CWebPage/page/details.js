@@ -52,7 +52,7 @@ const overview = {
     const limit = (value) => (value ? rate(value) : "none");
     view.facts.replaceChildren(
       pairs([
-        ["State", stateText(row)],
+        ["State", stateText(row, false)],
         ["Trouble", row.error?.text],
         ["Done", row.content ? `${percent(done)}, ${size(row.bytesDone)} of ${
           size(row.bytesWanted)}` : percent(done)],

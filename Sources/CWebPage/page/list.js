@@ -19,11 +19,13 @@ let hooks = { selected: () => {}, opened: () => {}, sorted: () => {} };
 
 const rowHeight = () => parseFloat(getComputedStyle(grid).getPropertyValue("--row")) || 48;
 
-export function stateText(row) {
+/** In a list what is wrong stands behind it; elsewhere it has a place of its own. */
+export function stateText(row, tellsTrouble = true) {
   const done = doneOf(row);
-  const trouble = row.error?.text;
+  const trouble = tellsTrouble ? row.error?.text : null;
+  const and = (text) => (trouble ? `${text}: ${trouble}` : text);
   switch (row.state) {
-    case "paused": return trouble ? `Paused: ${trouble}` : "Paused";
+    case "paused": return and("Paused");
     case "queued": return "Waiting for its turn";
     case "checking": return `Checking ${percent(done)}`;
     case "fetchingMetadata": return done > 0 ? `Asking peers what it is ${percent(done)}`
@@ -34,8 +36,8 @@ export function stateText(row) {
     case "failed": return trouble ?? "Failed";
     case "downloading":
       if (row.secondsLeft) return `${duration(row.secondsLeft)} left`;
-      return trouble ?? (row.peersConnected ? "Downloading" : "Looking for peers");
-    default: return trouble ?? (row.uploadRate > 0 ? "Seeding" : "Seeding, idle");
+      return and(row.peersConnected ? "Downloading" : "Looking for peers");
+    default: return and(row.uploadRate > 0 ? "Seeding" : "Seeding, idle");
   }
 }
 
