@@ -87,3 +87,12 @@ extension Span<UInt8> {
         return true
     }
 }
+
+extension Metainfo {
+    /// Whether the text is one element of a path that any file system takes as it is: what the
+    /// paths of every torrent are made of.
+    public static func isFileName(_ text: String) -> Bool {
+        let raw = Array(text.utf8)
+        return PathElement.sanitised(raw[...]).utf8.elementsEqual(raw)
+    }
+}

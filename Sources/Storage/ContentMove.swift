@@ -27,6 +27,12 @@ extension TorrentContent {
     public func move(
         to target: String, progress: (MoveProgress) -> Bool
     ) throws(StorageError) {
+        try settled().moveEntries(to: target, progress: progress)
+    }
+
+    private func moveEntries(
+        to target: String, progress: (MoveProgress) -> Bool
+    ) throws(StorageError) {
         let source = try SaveFolder(path: folder, creating: false)
         let pending = PendingMove(source: folder, target: target, entries: try entries())
         let there = try SaveFolder(path: target, creating: true)
@@ -160,17 +166,6 @@ extension TorrentContent {
         let tag = "\(metainfo.infoHash.primary)".prefix(8)
         return Array(path.dropLast()) + [FileNames.temporary(path.last ?? "", tag: String(tag))]
     }
-
-    private func storing(
-        _ body: (SessionStore, TorrentRecord.ID) throws(SessionStoreError) -> Void
-    ) throws(StorageError) {
-        guard let store, let record else { return }
-        do throws(SessionStoreError) {
-            try body(store, record)
-        } catch {
-            throw StorageError(.other, path: store.path)
-        }
-    }
 }
 
 extension [String] {
@@ -183,11 +178,18 @@ extension SaveFolder {
     /// Renames into another folder, where nothing of that name may be. Fails with EXDEV between
     /// file systems.
     func move(_ path: [String], to target: SaveFolder) throws(StorageError) {
+        try move(path, to: target, as: path)
+        try target.syncFolder(path.dropLast())
+    }
+
+    /// The same under another path. The entries of both folders are still to be synced.
+    func move(
+        _ path: [String], to target: SaveFolder, as newPath: [String]
+    ) throws(StorageError) {
         let (folder, name) = try parent(of: path, creating: false)
-        let (targetFolder, _) = try target.parent(of: path, creating: true)
+        let (targetFolder, newName) = try target.parent(of: newPath, creating: true)
         try Self.rename(
-            folder, name, to: targetFolder, name, path: target.name(of: path))
-        try Self.sync(targetFolder, path: target.name(of: path.dropLast()))
+            folder, name, to: targetFolder, newName, path: target.name(of: newPath))
     }
 
     /// Copies a file, holes as holes, with its mode and times, and syncs it before it gets its

@@ -2,7 +2,7 @@ import Hashing
 import Metainfo
 
 /// Where the files of a torrent stand below its save folder, by their final name and by the names
-/// that they have until they are whole.
+/// that they have until they are whole. What a user has renamed has its new name in both.
 struct FileNames: Sendable {
     /// Elements from the save folder down to each file, in the torrent's order.
     private let finals: [[String]]
@@ -13,23 +13,38 @@ struct FileNames: Sendable {
     /// `.part` and could be in the way.
     private let taken: Set<[String]>
 
-    init(_ metainfo: Metainfo) {
+    init(_ metainfo: Metainfo, _ renamed: RenamedPaths = RenamedPaths()) {
         self.name = metainfo.name
-        self.tag = String("\(metainfo.infoHash.primary)".prefix(8))
-        self.finals = metainfo.layout.files.map { file in
-            metainfo.isSingleFile ? [metainfo.name] : [metainfo.name] + file.path
-        }
+        self.tag = Self.tag(of: metainfo)
+        let originals = metainfo.layout.files.indices.map { metainfo.originalPath(of: $0) }
+        self.finals = originals.map(renamed.current)
         var taken: Set<[String]> = []
         let partial = { (element: String) in element.hasSuffix(FileNames.suffix) }
-        if finals.contains(where: { $0.contains(where: partial) }) {
-            for path in finals {
-                for count in 1...path.count { taken.insert(Array(path.prefix(count))) }
+        if originals.contains(where: { $0.contains(where: partial) }) {
+            // What a file had to avoid it goes on to avoid, so that renaming one file never
+            // changes where another is.
+            for (original, path) in zip(originals, finals) {
+                for count in 1...path.count {
+                    taken.insert(Array(path.prefix(count)))
+                    taken.insert(path.prefix(count - 1) + [original[count - 1]])
+                }
             }
         }
         self.taken = taken
     }
 
     private static let suffix = ".part"
+
+    static func tag(of metainfo: Metainfo) -> String {
+        String("\(metainfo.infoHash.primary)".prefix(8))
+    }
+
+    /// Whether it is a name that only what is not whole may have.
+    static func isReserved(_ name: String, tag: String) -> Bool {
+        name.hasSuffix(suffix)
+            || name.hasPrefix(".")
+                && [".parts", ".probe", ".moving"].contains { name.hasSuffix(".\(tag)" + $0) }
+    }
 
     func final(_ file: Int) -> [String] { finals[file] }
 

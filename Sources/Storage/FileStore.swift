@@ -85,15 +85,15 @@ public final class FileStore: Sendable {
     }
 
     init(
-        _ metainfo: Metainfo, in folder: String, wanted: Set<FileIndex>?, creatingFolder: Bool,
-        allocation: Allocation, openFiles: OpenFiles, medium: Medium,
-        counters: DiskCounters = DiskCounters()
+        _ metainfo: Metainfo, in folder: String, wanted: Set<FileIndex>?,
+        renamed: RenamedPaths = RenamedPaths(), creatingFolder: Bool, allocation: Allocation,
+        openFiles: OpenFiles, medium: Medium, counters: DiskCounters = DiskCounters()
     ) throws(StorageError) {
         self.root = try SaveFolder(path: folder, creating: creatingFolder)
         self.folder = folder
         self.layout = metainfo.layout
         self.metainfo = metainfo
-        self.names = FileNames(metainfo)
+        self.names = FileNames(metainfo, renamed)
         self.allocation = allocation
         self.openFiles = openFiles
         self.medium = medium

@@ -124,8 +124,11 @@ extension SessionStore {
             let rows = try Row.fetchCursor(
                 db,
                 sql: """
-                    SELECT torrents.id, v1, v2, folder, name, seedbox.* FROM seedbox
-                    JOIN torrents ON torrents.id = seedbox.torrent ORDER BY torrents.id
+                    SELECT torrents.id, v1, v2, folder, coalesce(names.name, torrents.name),
+                        seedbox.* FROM seedbox
+                    JOIN torrents ON torrents.id = seedbox.torrent
+                    LEFT JOIN names ON names.torrent = torrents.id AND path = torrents.name
+                    ORDER BY torrents.id
                     """)
             while let row = try rows.next() {
                 // One damaged row is one torrent lost, not all.

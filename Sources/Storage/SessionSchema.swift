@@ -24,8 +24,26 @@ enum SessionSchema {
                     )
                     """)
         }
+        migrator.registerMigration("names") { db in try db.execute(sql: names) }
         return migrator
     }
+
+    /// What users call files and folders, by the paths that the torrents have for them; and what
+    /// is being renamed, which a crash must not leave half done.
+    private static let names = """
+        CREATE TABLE names (
+            torrent INTEGER NOT NULL REFERENCES torrents (id) ON DELETE CASCADE,
+            path TEXT NOT NULL,
+            name TEXT NOT NULL,
+            PRIMARY KEY (torrent, path)
+        ) WITHOUT ROWID;
+        CREATE TABLE renames (
+            torrent INTEGER PRIMARY KEY REFERENCES torrents (id) ON DELETE CASCADE,
+            path TEXT NOT NULL,
+            name TEXT,
+            steps BLOB NOT NULL
+        );
+        """
 
     /// `torrents.hash` is what the torrent is known by on the wire; one torrent may be kept in
     /// several folders. What changes often and is long stands in tables of its own. Arrays of

@@ -35,7 +35,9 @@ public struct TorrentContent: Sendable {
     /// Removes the torrent's files, also those that are not whole, and the folders that become
     /// empty by that. Links are removed, not followed. Gives how many files went.
     @discardableResult
-    public func remove() throws(StorageError) -> Int {
+    public func remove() throws(StorageError) -> Int { try settled().removeEntries() }
+
+    private func removeEntries() throws(StorageError) -> Int {
         let root = try SaveFolder(path: folder, creating: false)
         let entries = try entries()
         for entry in entries { try root.remove(entry.path) }
@@ -43,20 +45,52 @@ public struct TorrentContent: Sendable {
         return entries.count
     }
 
+    /// The same where a crash has left it between two folders or names: it is finished first.
+    func settled() throws(StorageError) -> TorrentContent {
+        let moved = try finishMove { _ in true }
+        let content = TorrentContent(metainfo, in: moved ?? folder, store: store, record: record)
+        try content.finishRenaming()
+        return content
+    }
+
+    /// What users call its files and folders.
+    func renamedPaths() throws(StorageError) -> RenamedPaths {
+        var renamed = RenamedPaths()
+        try storing { store, record throws(SessionStoreError) in
+            renamed = try store.renamedPaths(of: record)
+        }
+        return renamed
+    }
+
+    /// What an earlier run has recorded.
+    func claims() throws(StorageError) -> (claims: Claims, folder: FolderIdentity)? {
+        var known: (claims: Claims, folder: FolderIdentity)?
+        let count = metainfo.layout.pieceCount
+        try storing { store, record throws(SessionStoreError) in
+            known = try store.claims(of: record, pieceCount: count)
+        }
+        return known
+    }
+
+    func storing(
+        _ body: (SessionStore, TorrentRecord.ID) throws(SessionStoreError) -> Void
+    ) throws(StorageError) {
+        guard let store, let record else { return }
+        do throws(SessionStoreError) {
+            try body(store, record)
+        } catch {
+            throw StorageError(.other, path: store.path)
+        }
+    }
+
     /// What is there of the torrent.
     func entries() throws(StorageError) -> [Entry] {
         let layout = metainfo.layout
-        var claims = Claims(recorded: Bitfield(count: layout.pieceCount))
-        if let store, let record {
-            do throws(SessionStoreError) {
-                claims =
-                    try store.claims(of: record, pieceCount: layout.pieceCount)?.claims ?? claims
-            } catch {
-                throw StorageError(.other, path: store.path)
-            }
-        }
+        let claims = try claims()?.claims ?? Claims(recorded: Bitfield(count: layout.pieceCount))
         let files = try FileStore(
-            metainfo, in: folder, openFiles: OpenFiles(limit: Limits.openFilesMin))
+            metainfo, in: folder, wanted: nil, renamed: try renamedPaths(),
+            creatingFolder: false, allocation: .sparse,
+            openFiles: OpenFiles(limit: Limits.openFilesMin), medium: Medium())
         let found = try files.survey()
         let own = try files.resume(from: found, claims: claims).ownFiles
         var entries: [Entry] = []

@@ -136,8 +136,10 @@ public final class TorrentOpening: Sendable {
         let none = Bitfield(count: metainfo.layout.pieceCount)
         var claims = Claims(recorded: none)
         var folder: FolderIdentity?
+        var renamed = RenamedPaths()
         if let store = resources.store, let id = options.record {
             do throws(SessionStoreError) {
+                renamed = try store.renamedPaths(of: id)
                 if let known = try store.claims(of: id, pieceCount: none.count) {
                     (claims, folder) = known
                 }
@@ -147,7 +149,7 @@ public final class TorrentOpening: Sendable {
         }
         do throws(StorageError) {
             let files = try FileStore(
-                metainfo, in: options.folder, wanted: options.wanted,
+                metainfo, in: options.folder, wanted: options.wanted, renamed: renamed,
                 creatingFolder: mayCreateFolder(known: folder),
                 allocation: options.allocation, openFiles: resources.openFiles,
                 medium: options.medium ?? resources.counters.medium,

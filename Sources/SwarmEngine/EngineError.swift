@@ -16,6 +16,8 @@ public enum EngineError: Error, Hashable, Sendable, CustomStringConvertible {
     case metadata(name: String, reason: String)
     /// The files that were asked for are not there.
     case badSelection(name: String, reason: String)
+    /// A file or folder of it cannot be called that.
+    case badName(name: String, reason: String)
     /// Something else is being done with its content.
     case busy(name: String)
     case download(url: String, reason: String)
@@ -37,6 +39,7 @@ public enum EngineError: Error, Hashable, Sendable, CustomStringConvertible {
             "\(name): its v1 and v2 hashes contradict each other; the torrent is broken"
         case .metadata(let name, let reason): "\(name): its metadata is of no use: \(reason)"
         case .badSelection(let name, let reason): "\(name): \(reason)"
+        case .badName(let name, let reason): "\(name): \(reason)"
         case .busy(let name): "\(name): its content is being checked or moved; try again later"
         case .download(let url, let reason): "\(url): \(reason)"
         case .stopped: "the session has stopped"

@@ -87,11 +87,21 @@ extension Services {
         }
     }
 
-    /// Where the content was on its way to when the last run ended.
-    func pendingMove(of record: TorrentRecord.ID?) throws(EngineError) -> String? {
-        guard let record else { return nil }
+    /// Whether the content was on its way to another folder or other names when the last run
+    /// ended; gives the folder that it will be in.
+    func pendingMove(of request: TorrentRequest) throws(EngineError) -> String? {
+        guard let record = request.record else { return nil }
         return try withStore(otherwise: nil) { store throws(SessionStoreError) in
-            try store.moveTarget(of: record)
+            if let target = try store.moveTarget(of: record) { return target }
+            return try store.isRenaming(record) ? request.directory : nil
+        }
+    }
+
+    /// What users call the files and folders of the torrent.
+    func renamedPaths(of record: TorrentRecord.ID?) throws(EngineError) -> RenamedPaths {
+        guard let record else { return RenamedPaths() }
+        return try withStore(otherwise: RenamedPaths()) { store throws(SessionStoreError) in
+            try store.renamedPaths(of: record)
         }
     }
 

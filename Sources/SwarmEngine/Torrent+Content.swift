@@ -33,6 +33,29 @@ extension Torrent {
         tell(.moved(folder))
     }
 
+    /// Renames a file of the torrent, a folder in it, or the torrent itself: on the disk and in
+    /// all that is told of it, not towards peers. Nothing is hashed again, and what stands there
+    /// already is never written over. Returns when it is done.
+    ///
+    /// - Parameters:
+    ///   - path: as `files` tells it now, or the path of a folder.
+    ///   - newName: one element of a path.
+    public func rename(_ path: String, to newName: String) async throws(EngineError) {
+        try await letGoOfContent()
+        guard let metainfo else { return giveUpOpening() }
+        let content = services.content(of: metainfo, request)
+        let result = await services.onDisk(of: request.directory) {
+            Result { () throws(RenameError) in try content.rename(path, to: newName) }
+        }
+        if isStopping { giveUpOpening() } else { reopen(.asRecorded) }
+        switch result {
+        case .success(let renamed): amend { $0.renamed = renamed }
+        case .failure(.storage(let error)): throw EngineError(error)
+        case .failure(let error): throw .badName(name: name, reason: "\(error)")
+        case nil: throw .stopped
+        }
+    }
+
     /// Leaves the swarm, and removes what is there of the content: the torrent's files only, and
     /// the folders that become empty by that. The torrent is to be removed from its session then.
     public func deleteContent() async throws(EngineError) {

@@ -42,6 +42,8 @@ extension Torrent {
             let totals = try services.totals(of: record)
             onLoop { $0.took(totals) }
             guard try !finishesMove(metainfo, content) else { return }
+            let renamed = try services.renamedPaths(of: record)
+            amend { $0.renamed = renamed }
             guard !request.wantsMetadataOnly else { return onLoop { $0.endWithMetadata() } }
             var options = TorrentOpening.Options(folder: request.directory)
             options.record = record
@@ -59,12 +61,12 @@ extension Torrent {
         }
     }
 
-    /// A move that a crash interrupted is finished first. It may take long, so it is for another
-    /// thread, which then goes on here.
+    /// A move or renaming that a crash interrupted is finished first. It may take long, so it is
+    /// for another thread, which then goes on here.
     private nonisolated func finishesMove(
         _ metainfo: Metainfo, _ content: TorrentOpening.Options.Content
     ) throws(EngineError) -> Bool {
-        guard let target = try services.pendingMove(of: request.record) else { return false }
+        guard let target = try services.pendingMove(of: request) else { return false }
         let files = services.content(of: metainfo, request)
         let total = metainfo.layout.contentLength
         onLoop { $0.state = .moving(done: 0, total: total) }
@@ -80,6 +82,7 @@ extension Torrent {
                     self.amend { $0.directory = folder }
                     self.tell(.moved(folder))
                 }
+                try self.services.content(of: metainfo, self.request).finishRenaming()
                 let isTaken = self.services.startup.run(.sync) { self.open(metainfo, content) }
                 if !isTaken { self.onLoop { $0.failedToOpen(.stopped) } }
             } catch {

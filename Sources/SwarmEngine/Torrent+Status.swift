@@ -55,7 +55,8 @@ extension Torrent {
         let (have, request) = (await pieces().have, request)
         let wanted = (try? request.selection(of: metainfo)) ?? nil
         return FileStatus.all(
-            of: metainfo, have: have, wanted: wanted, priorities: request.filePriorities)
+            of: metainfo, have: have, wanted: wanted, priorities: request.filePriorities,
+            renamed: request.renamed)
     }
 
     /// The trackers, by tier.

@@ -19,8 +19,11 @@ public actor Torrent {
     public nonisolated var metainfo: Metainfo? { known.withLock(\.self) }
     /// What the torrent was asked for by. Its metainfo may know a second hash.
     public nonisolated let infoHash: InfoHash
-    /// The torrent's own once it is known, the link's before.
-    public nonisolated var name: String { known.withLock { $0?.name } ?? request.name }
+    /// The torrent's own once it is known, or what its user calls it; the link's before.
+    public nonisolated var name: String {
+        let request = request
+        return metainfo.map(request.renamed.name) ?? request.name
+    }
     /// What the torrent was added with, and what was changed of it since.
     public nonisolated var request: TorrentRequest { wishes.withLock(\.self) }
     /// Its place in the session store, once it has one.

@@ -1,4 +1,5 @@
 public import Metainfo
+public import Storage
 public import Units
 
 /// What can be told of a tracker of a torrent. Times are seconds since 1970.
@@ -46,7 +47,7 @@ public struct FileStatus: Sendable {
     /// that is in no session now.
     public static func all(
         of metainfo: Metainfo, have: Bitfield, wanted: Set<FileIndex>?,
-        priorities: [FileIndex: DownloadPriority] = [:]
+        priorities: [FileIndex: DownloadPriority] = [:], renamed: RenamedPaths = RenamedPaths()
     ) -> [FileStatus] {
         let layout = metainfo.layout
         return layout.files.indices.compactMap { number in
@@ -55,19 +56,12 @@ public struct FileStatus: Sendable {
             let index = FileIndex(number)
             let pieces = layout.pieces(of: index)
             return FileStatus(
-                index: index, path: metainfo.savePath(of: index),
+                index: index,
+                path: renamed.path(of: index, in: metainfo).joined(separator: "/"),
                 length: file.length, bytesDone: layout.bytesDone(of: index, have: have),
                 isWanted: wanted?.contains(index) ?? true, priority: priorities[index] ?? .normal,
                 pieces: pieces)
         }
-    }
-}
-
-extension Metainfo {
-    /// Where the file stands below the save folder.
-    fileprivate func savePath(of file: FileIndex) -> String {
-        guard !isSingleFile else { return name }
-        return ([name] + layout.files[file.position].path).joined(separator: "/")
     }
 }
 

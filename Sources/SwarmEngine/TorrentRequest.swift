@@ -109,6 +109,8 @@ public struct TorrentRequest: Sendable {
 
     /// The user has said so since, whatever a link selects.
     var wantsAllFiles = false
+    /// What the session store says that files and folders are called.
+    var renamed = RenamedPaths()
 
     /// Which files are wanted of those that there are.
     func selection(of metainfo: Metainfo) throws(EngineError) -> Set<FileIndex>? {

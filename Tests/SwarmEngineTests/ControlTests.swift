@@ -92,6 +92,31 @@ import Units
         await seeding.shutdown()
     }
 
+    @Test func whatIsRenamedWhileItRunsGoesOnUnderItsNewName() async throws {
+        let seeding = try await TransferTests.session(scratch)
+        let fetching = try await TransferTests.session(scratch, state: "state")
+        _ = try await seed(in: seeding)
+        var request = try request("out", from: seeding)
+        request.selectedFiles = [FileIndex(1)]
+        let fetch = try await fetching.add(request)
+        try await TransferTests.completion(of: fetch)
+        try await fetch.rename("content", to: "renamed")
+        await #expect(throws: EngineError.self) { try await fetch.rename("content", to: "x") }
+        try await eventually { await isSeeding(fetch) }
+        try await fetch.rename("renamed/one.bin", to: "first.bin")
+        try await eventually { await isSeeding(fetch) }
+        #expect(await fetch.status().rehashedBytes == 0)
+        #expect(await fetch.files().map(\.path) == ["renamed/first.bin", "renamed/two.bin"])
+        #expect(fetch.name == "renamed")
+        try await fetch.select(nil)
+        try await eventually { await fetch.files().map(\.bytesDone) == [700_000, 300_000] }
+        await fetching.shutdown()
+        await seeding.shutdown()
+        #expect(
+            try Scratch.files(below: scratch.path + "/out/renamed")["first.bin"]
+                == Scratch.files(below: scratch.path + "/content")["one.bin"])
+    }
+
     @Test func aRecheckFindsWhatWasBroken() async throws {
         let seeding = try await TransferTests.session(scratch)
         let fetching = try await TransferTests.session(scratch, state: "state")

@@ -54,7 +54,7 @@ extension Seedbox {
         catalogue.update(id) { row in (row.state, row.progress) = (.moving, 0) }
         defer { showRest(id) }
         let catalogue = catalogue
-        try await onDisk { () throws(StorageError) in
+        try await blocking { () throws(StorageError) in
             try content.move(to: folder) { progress in
                 catalogue.update(id) { row in
                     let total = max(1, progress.total)
@@ -69,7 +69,7 @@ extension Seedbox {
     func deleteContent(of id: TorrentID) async throws(SeedboxError) {
         guard catalogue.row(id)?.content != nil else { return }
         let content = try content(of: id)
-        try await onDisk { () throws(StorageError) in _ = try content.remove() }
+        _ = try await blocking { () throws(StorageError) in try content.remove() }
     }
 
     private func content(of id: TorrentID) throws(SeedboxError) -> TorrentContent {
@@ -78,29 +78,54 @@ extension Seedbox {
     }
 
     /// Does what takes long on a thread that may wait for the disk.
-    private func onDisk(
-        _ body: @escaping @Sendable () throws(StorageError) -> Void
-    ) async throws(SeedboxError) {
-        let failure = await withCheckedContinuation { done in
+    private func blocking<Value: Sendable, Failure: Error>(
+        _ body: @escaping @Sendable () throws(Failure) -> Value
+    ) async throws(SeedboxError) -> Value {
+        let result = await withCheckedContinuation { done in
             DispatchQueue.global().async {
-                do throws(StorageError) {
-                    try body()
-                    done.resume(returning: StorageError?.none)
-                } catch {
-                    done.resume(returning: error)
-                }
+                done.resume(returning: Result { () throws(Failure) in try body() })
             }
         }
-        if let failure { throw .storage("\(failure)") }
+        switch result {
+        case .success(let value): return value
+        case .failure(let error): throw SeedboxError(error)
+        }
     }
 
-    /// The files of a torrent have the names that the torrent gives them, on the disk too: whoever
-    /// serves or checks it finds them by these. So nothing can be renamed, and this says so.
+    /// Renames a file of a torrent, a folder in it or the torrent itself, here and on the disk.
+    /// Nothing that stands there is written over. On the disk when this returns.
+    ///
+    /// - Parameters:
+    ///   - path: as `files` tells it, or that of a folder.
+    ///   - name: one element of a path.
     public func rename(
         _ id: TorrentID, path: String, to name: String
     ) async throws(SeedboxError) {
         try expect([id])
-        throw .badValue(
-            field: "name", reason: "files of a torrent keep the names that the torrent gives them")
+        try await holding([id]) { () async throws(SeedboxError) in
+            guard members[id] != nil else { return }
+            let (record, metainfo) = try known(id)
+            let content = TorrentContent(
+                metainfo, in: record.folder, store: store, record: id.record)
+            let renamed = try await blocking { () throws(RenameError) in
+                try content.rename(path, to: name)
+            }
+            // A move that had been interrupted is finished by that, too.
+            let folder = try known(id).0.folder
+            catalogue.update(id) { row in
+                (row.name, row.folder) = (renamed.name(of: metainfo), folder)
+            }
+        }
+    }
+}
+
+extension SeedboxError {
+    fileprivate init(_ error: any Error) {
+        switch error as? RenameError {
+        case .noSuchPath, .badName, .notRemembered:
+            self = .badValue(field: "name", reason: "\(error)")
+        case .taken(let name): self = .exists(name)
+        case .storage, nil: self = .storage("\(error)")
+        }
     }
 }

@@ -23,15 +23,15 @@ extension Seedbox {
         let (record, metainfo) = try known(id)
         let have = try have(id, metainfo.layout.pieceCount)
         let kept = try stored { store throws(SessionStoreError) in
-            try store.filePriorities(of: id.record)
+            (try store.filePriorities(of: id.record), try store.renamedPaths(of: id.record))
         }
         var priorities: [FileIndex: DownloadPriority] = [:]
-        for (file, value) in kept {
+        for (file, value) in kept.0 {
             priorities[FileIndex(file)] = DownloadPriority(rawValue: Int(value))
         }
         return FileStatus.all(
             of: metainfo, have: have, wanted: record.wantedFiles.map { Set($0) },
-            priorities: priorities)
+            priorities: priorities, renamed: kept.1)
     }
 
     private nonisolated func have(

@@ -115,6 +115,17 @@ def main():
     name = client.get_torrent(id).name
     assert (Path(other) / name).is_dir() and not (Path(folder) / name).exists()
 
+    first = client.get_torrent(id).get_files()[0].name
+    assert client.rename_torrent_path(id, name, "renamed") == (name, "renamed")
+    inside = "renamed" + first[first.index("/"):]
+    assert client.rename_torrent_path(id, inside, "first of them") == (inside, "first of them")
+    assert client.get_torrent(id).name == "renamed"
+    inside = inside[:inside.rindex("/") + 1] + "first of them"
+    assert client.get_torrent(id).get_files()[0].name == inside
+    assert (Path(other) / inside).is_file() and not (Path(other) / name).exists()
+    until("it seeds", lambda: client.get_torrent(id).status == "seeding")
+    name = "renamed"
+
     client.stop_torrent(id)
     until("it stops", lambda: client.get_torrent(id).status == "stopped")
     client.start_torrent(id, bypass_queue=True)
@@ -132,8 +143,7 @@ def main():
     for refused in [client.blocklist_update, lambda: client.change_torrent(id, files_wanted=[99]),
                     lambda: client.add_torrent(b"no torrent"),
                     lambda: client.move_torrent_data(id, "/proc/elsewhere"),
-                    # Files keep the names that the torrent gives them.
-                    lambda: client.rename_torrent_path(id, name, "renamed")]:
+                    lambda: client.rename_torrent_path(id, name, "../renamed")]:
         try:
             refused()
         except TransmissionError:

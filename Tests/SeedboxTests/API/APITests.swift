@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import HTTPTypes
 import JSONText
@@ -298,14 +299,43 @@ import Units
                     #expect([400, 403].contains(answer.status), "add to \(path)")
                 }
             }
-            for name in ["../../x", "..", "/etc/x", "a/b", "", ".", "a\0b"] {
-                let body: JSON = ["path": "a", "name": .string(name)]
-                let answer = try await client.server.request(
-                    .post, "/api/v1/torrents/\(id)/rename",
-                    [("Content-Type", "application/json")], body: body.text)
-                #expect([400, 403, 409].contains(answer.status), "rename to \(name)")
-            }
             #expect(seedbox.catalogue.count == 1)
+        }
+    }
+
+    @Test("R8 a file is renamed within its folder, and over nothing") func namesAreKept()
+        async throws
+    {
+        try await withClient { client, seedbox, folder in
+            let torrent = TestTorrent("Album")
+            try torrent.write(to: folder + "/downloads")
+            let id = try await seedbox.add(AddRequest(.manifest(torrent.manifest))).id
+            // Names only change what is known to be the torrent's.
+            let deadline = ContinuousClock.now + .seconds(30)
+            while seedbox.catalogue.row(id)?.state != .seeding, ContinuousClock.now < deadline {
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            try Data([7]).write(to: URL(fileURLWithPath: folder + "/downloads/Album/theirs"))
+            for (name, status) in [
+                ("../../x", 400), ("..", 400), ("/etc/x", 400), ("a/b", 400), ("", 400),
+                (".", 400), ("a\0b", 400), ("b.bin", 409), ("theirs", 409),
+            ] {
+                let body: JSON = ["path": "Album/a.bin", "name": .string(name)]
+                let answer = try await client.server.request(
+                    .post, "/api/v1/torrents/\(id.rawValue)/rename",
+                    [("Content-Type", "application/json")], body: body.text)
+                #expect(answer.status == status, "rename to \(name)")
+            }
+            for path in ["", "a.bin", "../Album/a.bin", "Album/../../x", "/etc/passwd"] {
+                let body: JSON = ["path": .string(path), "name": "x"]
+                try await client.ask(
+                    .post, "/torrents/\(id.rawValue)/rename", body, status: 400)
+            }
+            #expect(torrent.isWhole(in: folder + "/downloads"))
+            try await client.ask(
+                .post, "/torrents/\(id.rawValue)/rename",
+                ["path": "Album/a.bin", "name": "x"], status: 204)
+            #expect(try await seedbox.files(of: id).map(\.path) == ["Album/x", "Album/b.bin"])
         }
     }
 

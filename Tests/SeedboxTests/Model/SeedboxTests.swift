@@ -393,6 +393,75 @@ import Units
         await again.box.shutdown()
     }
 
+    @Test(arguments: [true, false])
+    func whatIsRenamedIsShownAndServedUnderItsNewName(isPaused: Bool) async throws {
+        let box = try await TestBox.open("box", in: scratch)
+        let torrent = TestTorrent("Album", files: [("a.bin", 100_000), ("deep/b.bin", 70_000)])
+        let id = try await seeding(torrent, in: box)
+        if isPaused { try await box.box.pause([id]) }
+        try await box.box.rename(id, path: "Album/deep", to: "low")
+        try await box.box.rename(id, path: "Album", to: "Sammlung")
+        try await box.box.rename(id, path: "Sammlung/a.bin", to: "first.bin")
+        let paths = ["Sammlung/first.bin", "Sammlung/low/b.bin"]
+        #expect(try await box.box.files(of: id).map(\.path) == paths)
+        #expect(box.box.catalogue.row(id)?.name == "Sammlung")
+        let all = try FileManager.default.subpathsOfDirectory(atPath: box.folder).sorted()
+        #expect(all == ["Sammlung", paths[0], "Sammlung/low", paths[1]])
+        #expect(try await box.box.pieces(of: id).have.isFull)
+
+        // Adding it again finds it, and changes no name.
+        let again = try await box.box.add(AddRequest(.manifest(torrent.manifest)))
+        #expect((again.id, again.isNew) == (id, false))
+        var changes = TorrentChanges()
+        changes.trackers = [["http://a.example/x"]]
+        try await box.box.change([id], changes)
+        #expect(box.box.catalogue.row(id)?.name == "Sammlung")
+        await box.box.shutdown()
+
+        let second = try await TestBox.open("box", in: scratch)
+        #expect(second.box.catalogue.row(id)?.name == "Sammlung")
+        #expect(try await second.box.files(of: id).map(\.path) == paths)
+        try await second.box.recheck([id])
+        try await second.wait(for: id, "is checked") {
+            $0.state == (isPaused ? .paused : .seeding) && $0.isComplete
+        }
+        try await second.box.remove([id], deletingData: true)
+        #expect(try FileManager.default.subpathsOfDirectory(atPath: box.folder) == [])
+        await second.box.shutdown()
+    }
+
+    @Test("R8 no file of a torrent gets a name that leads elsewhere or is taken")
+    func namesAreChecked() async throws {
+        let box = try await TestBox.open("box", in: scratch)
+        let torrent = TestTorrent("Album")
+        let id = try await seeding(torrent, in: box)
+        try Data([7]).write(to: URL(fileURLWithPath: box.folder + "/Album/theirs"))
+        for name in ["../../x", "..", "/etc/x", "a/b", "", "x\0", "x.part"] {
+            await #expect("\(name) is refused") {
+                try await box.box.rename(id, path: "Album/a.bin", to: name)
+            } throws: { error in
+                if case .badValue? = error as? SeedboxError { true } else { false }
+            }
+        }
+        for name in ["theirs", "b.bin"] {
+            await #expect(throws: SeedboxError.exists(name)) {
+                try await box.box.rename(id, path: "Album/a.bin", to: name)
+            }
+        }
+        await #expect(throws: SeedboxError.self) {
+            try await box.box.rename(id, path: "Album/../../x", to: "y")
+        }
+        #expect(torrent.isWhole(in: box.folder))
+        #expect(
+            try Data(contentsOf: URL(fileURLWithPath: box.folder + "/Album/theirs")) == Data([7]))
+        try await box.wait(for: id, "goes on") { $0.state == .seeding }
+        let link = try await box.box.add(AddRequest(.link(String(repeating: "a", count: 40))))
+        await #expect(throws: SeedboxError.self) {
+            try await box.box.rename(link.id, path: "x", to: "y")
+        }
+        await box.box.shutdown()
+    }
+
     @Test("R8 content is not moved out of the allowed folders, nor over what stands there")
     func movesAreKeptWithinTheRoots() async throws {
         let box = try await TestBox.open("box", in: scratch)

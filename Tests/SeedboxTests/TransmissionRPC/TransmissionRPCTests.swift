@@ -123,6 +123,43 @@ import Testing
 
     // MARK: Torrents
 
+    @Test func aRenamedPathIsAnsweredWithTheOldPathAndTheNewName() async throws {
+        try await with { rpc in
+            let added = try await rpc.add(TestTorrent("Album"))
+            let hash = try #require(added["torrent-added"]?["hashString"]?.string)
+            func rename(_ path: String, _ name: String, _ ids: String) async throws -> JSON {
+                try await rpc.call(
+                    """
+                    {"method":"torrent-rename-path","arguments":
+                    {"ids":\(ids),"path":"\(path)","name":"\(name)"}}
+                    """)
+            }
+            let first = try await rename("Album/a.bin", "x", #"["\#(hash)"]"#)
+            #expect(first["result"] == "success")
+            #expect(
+                first["arguments"]
+                    == [
+                        "path": "Album/a.bin", "name": "x",
+                        "id": try #require(added["torrent-added"]?["id"]),
+                    ])
+            let second = try await rename("Album", "Renamed", #"["\#(hash)"]"#)
+            #expect(second["arguments"]?["name"] == "Renamed")
+            let shown = try await rpc.one(hash, "name", "files")
+            #expect(shown["name"] == "Renamed")
+            #expect(
+                shown["files"]?.elements?.map { $0["name"]?.string } == [
+                    "Renamed/x", "Renamed/b.bin",
+                ])
+            for (path, name, ids) in [
+                ("Album", "y", "[1]"), ("Renamed/x", "b.bin", "[1]"), ("Renamed/x", "../x", "[1]"),
+                ("Renamed/x", "", "[1]"), ("Renamed", "y", "[]"), ("Renamed", "y", "[99]"),
+            ] {
+                let refused = try await rename(path, name, ids)
+                #expect(refused["result"] != "success", "\(path) \(name) \(ids)")
+            }
+        }
+    }
+
     @Test func aTorrentIsAddedShownChangedAndRemoved() async throws {
         try await with { rpc in
             let torrent = TestTorrent("Album", tracker: "http://a.example/announce")
