@@ -144,6 +144,15 @@ extension FileStore {
         }
     }
 
+    /// Whether a file that is wanted is on disk under a partial name.
+    public var hasPartialFiles: Bool {
+        state.withLock { state in
+            state.slots.contains { slot in
+                slot.isWanted && (slot.place == .part || slot.place == .alternativePart)
+            }
+        }
+    }
+
     /// Gives a file its final name. To be called when all its pieces are verified and synced.
     ///
     /// A file of that name that holds the same bytes is kept, and ours removed.

@@ -53,7 +53,6 @@ extension Torrent {
 
     /// Everything wanted is verified; the disk says when it is safe.
     private func downloadFinished() {
-        state = .seeding
         if let trackers { Task { await trackers.completed() } }
         tellDHT()
     }

@@ -80,7 +80,6 @@ extension Torrent {
         if let metainfo, let wrong = wanted?.first(where: { !metainfo.hasFile($0) }) {
             throw .badSelection(name: name, reason: "there is no file \(wrong.rawValue)")
         }
-        let before = request.selectedFiles
         amend { request in
             request.selectedFiles = wanted
             if wanted == nil { request.chooseFiles = nil }
@@ -89,8 +88,9 @@ extension Torrent {
         }
         try await services.recordSelection(wanted, of: record)
         prioritizePieces()
-        guard let storage, let metainfo, wanted != before else { return }
-        let all = Set(metainfo.layout.files.indices.map { FileIndex($0) })
+        guard let storage, let metainfo else { return }
+        let all = Set(metainfo.layout.files.indices.map { FileIndex($0) }.filter(metainfo.hasFile))
+        guard (wanted ?? all) != all.filter(storage.files.isWanted) else { return }
         if let error = await storage.want(wanted ?? all) { throw EngineError(error) }
         guard self.storage === storage else { return }
         startedComplete = false
@@ -98,11 +98,12 @@ extension Torrent {
         noteSelection()
     }
 
-    /// The download may be complete by what is not wanted any more, or go on.
+    /// The download may be complete by what is not wanted any more, or go on: then peers are
+    /// looked for at once.
     private func noteSelection() {
-        guard let machine else { return }
-        if case .downloading = state, machine.isFinished { state = .seeding }
-        if case .seeding = state, !machine.isFinished { state = .downloading }
+        let wasSeeding = state == .seeding
+        followContent()
+        if wasSeeding, state == .downloading { Task { await reannounce() } }
         tellDHT()
     }
 

@@ -162,8 +162,8 @@ extension Torrent {
         let machine = TorrentMachine(
             metainfo: metainfo, have: had, wanted: wanted, configuration: machineConfiguration,
             seed: services.makeSeed(), inheriting: takeHandover())
-        state = machine.isFinished ? .seeding : .downloading
         self.machine = machine
+        state = contentState
         prioritizePieces()
         startedComplete = machine.isFinished
         let done = machine.wantedBytes.had
@@ -180,13 +180,26 @@ extension Torrent {
     /// The machine has waited for the content, and has its connections still.
     private func goOn(having had: Bitfield, _ wanted: Bitfield) {
         run(.resume(have: had, wanted: wanted))
-        let isFinished = machine?.isFinished ?? false
-        state = isFinished ? .seeding : .downloading
-        startedComplete = isFinished
+        state = contentState
+        startedComplete = machine?.isFinished ?? false
         tell(
             .resumed(bytesDone: machine?.wantedBytes.had ?? 0, rehashedBytes: rehashedBytes))
         admitWaiting()
         tellDHT()
+    }
+
+    /// It seeds once all that is wanted is verified and has its final name.
+    private var contentState: TorrentStatus.State {
+        let isPartial = storage?.files.hasPartialFiles ?? false
+        return machine?.isFinished == true && !isPartial ? .seeding : .downloading
+    }
+
+    /// What is there, or wanted, has changed.
+    func followContent() {
+        switch state {
+        case .downloading, .seeding: state = contentState
+        default: break
+        }
     }
 
     var machineConfiguration: TorrentMachine.Configuration {
@@ -277,7 +290,7 @@ extension Torrent {
                     return torrent.waitForStorage(EngineError(error))
                 }
                 if error == nil {
-                    torrent.state = torrent.machine?.isFinished == true ? .seeding : .downloading
+                    torrent.state = torrent.contentState
                     torrent.tell(.diskRelieved)
                 }
                 torrent.run(.diskProbed(works: error == nil))
@@ -316,12 +329,14 @@ extension Torrent {
             }
             pauseWriting(EngineError(error))
         case .completed:
+            followContent()
             // Of what was whole from the start the disk may say so before it is open.
             guard machine != nil, !startedComplete else { return }
             noteCompleted()
             tell(.completed)
         case .piecesLost(let pieces):
             run(.piecesLost(pieces))
+            followContent()
         case .notRecorded(let error):
             log.error("progress not recorded", metadata: ["error": "\(error)"])
         case .fileCompleted:

@@ -105,6 +105,19 @@ extension PeerList {
         noteDial(at: records[position].nextAttempt)
     }
 
+    /// Something is wanted again. Who was left because nobody wanted anything need not be waited
+    /// for; nor who left us so, which counts as one failure if it had hardly been connected.
+    mutating func reconsider(now: Instant) {
+        for position in records.indices {
+            let record = records[position]
+            guard record.status == .idle, record.failureCount <= 1, record.nextAttempt > now else {
+                continue
+            }
+            records[position].nextAttempt = now
+        }
+        noteDial(at: now)
+    }
+
     private func position(of key: PeerKey) -> Int? {
         guard let endpoint = connections[key]?.listening, let position = positions[endpoint],
             records[position].status == .connected(key)

@@ -113,12 +113,21 @@ extension TorrentMachine {
             _ = abandon(piece)
             actions.append(.discard(piece))
         }
-        if isFinished != wasFinished {
-            wasFinished = isFinished
-            tellUploadOnly(into: &actions)
-        }
+        followSelection(now: now, into: &actions)
         reviewAllInterest(into: &actions)
         fillAllPeers(now: now, into: &actions)
+        dial(now: now, into: &actions)
+    }
+
+    /// What is wanted may be all there now, or not any more. Then those peers are of use again that
+    /// were left, or left us, because neither needed the other.
+    mutating func followSelection(
+        now: Instant, into actions: inout ActionBuffer<TorrentAction>
+    ) {
+        guard isFinished != wasFinished else { return }
+        wasFinished = isFinished
+        tellUploadOnly(into: &actions)
+        if !isFinished { peerList.reconsider(now: now) }
     }
 
     /// Counts anew what each peer has that we need.

@@ -43,12 +43,10 @@ extension TorrentMachine {
         picker.select(wanted)
         recountWanted()
         tell(lost: lost, found: found, now: now, into: &actions)
-        if isFinished != wasFinished {
-            wasFinished = isFinished
-            tellUploadOnly(into: &actions)
-        }
+        followSelection(now: now, into: &actions)
         reviewAllInterest(into: &actions)
         fillAllPeers(now: now, into: &actions)
+        dial(now: now, into: &actions)
         rechoke(now: now, into: &actions)
     }
 

@@ -92,6 +92,40 @@ import Units
         await seeding.shutdown()
     }
 
+    @Test func whatSeedsHasItsFinalNames() async throws {
+        let seeding = try await TransferTests.session(scratch)
+        let fetching = try await TransferTests.session(scratch, state: "state")
+        _ = try await seed(in: seeding)
+        let fetch = try await fetching.add(try request("out", from: seeding))
+        let deadline = ContinuousClock.now + .seconds(30)
+        while await fetch.status().state != .seeding, ContinuousClock.now < deadline {
+            await Task.yield()
+        }
+        let names = try Scratch.files(below: scratch.path + "/out/content").keys.sorted()
+        #expect(names == ["one.bin", "two.bin"])
+        #expect(await fetch.pieces().have.isFull)
+        await fetching.shutdown()
+        await seeding.shutdown()
+    }
+
+    @Test func aFinishedTorrentWhoseSelectionWidensMeetsItsPeersAgain() async throws {
+        let seeding = try await TransferTests.session(scratch)
+        let fetching = try await TransferTests.session(scratch)
+        let seed = try await seed(in: seeding)
+        var request = try request("out", from: seeding)
+        request.selectedFiles = [FileIndex(1)]
+        let fetch = try await fetching.add(request)
+        try await eventually { await isSeeding(fetch) }
+        // Neither needs the other any more.
+        try await eventually { seed.connectionCount == 0 && fetch.connectionCount == 0 }
+        try await fetch.select(nil)
+        #expect(await fetch.status().state == .downloading)
+        try await eventually { await fetch.files().map(\.bytesDone) == [700_000, 300_000] }
+        try await eventually { await isSeeding(fetch) }
+        await fetching.shutdown()
+        await seeding.shutdown()
+    }
+
     @Test func whatIsRenamedWhileItRunsGoesOnUnderItsNewName() async throws {
         let seeding = try await TransferTests.session(scratch)
         let fetching = try await TransferTests.session(scratch, state: "state")

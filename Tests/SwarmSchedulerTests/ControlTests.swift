@@ -58,6 +58,27 @@ import Units
         #expect(torrent.machine.wantedBytes.wanted == Int64(TorrentFixture.pieceLength))
     }
 
+    @Test func whoWasLeftWithoutNeedIsDialledAgainWhenMoreIsWanted() throws {
+        func dials(_ actions: [TorrentAction]) -> [Endpoint] {
+            actions.compactMap { if case .dial(let endpoint) = $0 { endpoint } else { nil } }
+        }
+        var torrent = try TorrentFixture(pieces: 2)
+        let seed = Endpoint(ipv4: 0x1502_0304, port: 6_881)
+        #expect(dials(torrent.feed(.peersFound([seed], .tracker))) == [seed])
+        let connection = PeerConnection(
+            endpoint: seed, isIncoming: false,
+            peerID: try #require(PeerID(bytes: Array("-XX0000-aseedaseedas".utf8))),
+            supportsFast: true, supportsExtensions: true, supportsV2: false)
+        let came = torrent.feed(.connected(connection, connectionID: 99))
+        let keys = came.compactMap { if case .admit(_, let key) = $0 { key } else { nil } }
+        let key = try #require(keys.first)
+        _ = torrent.receive(.haveAll, .unchoke, from: key)
+        _ = torrent.feed(.select(Bitfield(count: 2)))
+        #expect(torrent.feed(.tick, after: .seconds(60)).closes(key) == .useless)
+        #expect(dials(torrent.feed(.tick, after: .seconds(1))).isEmpty)
+        #expect(dials(torrent.feed(.select(Bitfield(allSet: 2)))) == [seed])
+    }
+
     @Test func peersAreToldAsTheyAre() throws {
         var torrent = try TorrentFixture(pieces: 4, have: [0])
         let seed = try torrent.connectSeed()
