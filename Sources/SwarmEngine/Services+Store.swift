@@ -105,6 +105,11 @@ extension Services {
         }
     }
 
+    /// The same where it is only to be shown.
+    func renamedPaths(of request: TorrentRequest) -> RenamedPaths {
+        (try? renamedPaths(of: request.record)) ?? RenamedPaths()
+    }
+
     /// Notes where the content is from now on.
     func recordFolder(
         _ folder: String, of record: TorrentRecord.ID?

@@ -56,7 +56,7 @@ extension Torrent {
         let wanted = (try? request.selection(of: metainfo)) ?? nil
         return FileStatus.all(
             of: metainfo, have: have, wanted: wanted, priorities: request.filePriorities,
-            renamed: request.renamed)
+            renamed: request.renamed ?? services.renamedPaths(of: request))
     }
 
     /// The trackers, by tier.

@@ -22,7 +22,7 @@ public actor Torrent {
     /// The torrent's own once it is known, or what its user calls it; the link's before.
     public nonisolated var name: String {
         let request = request
-        return metainfo.map(request.renamed.name) ?? request.name
+        return metainfo.map { request.renamed?.name(of: $0) ?? $0.name } ?? request.name
     }
     /// What the torrent was added with, and what was changed of it since.
     public nonisolated var request: TorrentRequest { wishes.withLock(\.self) }

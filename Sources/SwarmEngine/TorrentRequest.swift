@@ -40,6 +40,9 @@ public struct TorrentRequest: Sendable {
     public var mode: Mode
     /// The files to fetch; nil is what the link selects (BEP 53), or all.
     public var selectedFiles: Set<FileIndex>?
+    /// The same before it is known which files there are, by their places among those that are
+    /// shown, from 0: padding is not counted. In place of what the link selects.
+    public var shownFiles: Set<Int>?
     /// Asked when the metadata is there, unless `selectedFiles` says it already.
     public var chooseFiles: FileChoice?
     /// The metadata is all that is wanted: nothing of the content is looked for or fetched.
@@ -109,20 +112,29 @@ public struct TorrentRequest: Sendable {
 
     /// The user has said so since, whatever a link selects.
     var wantsAllFiles = false
-    /// What the session store says that files and folders are called.
-    var renamed = RenamedPaths()
+    /// What the session store says that files and folders are called; nil until it was asked.
+    var renamed: RenamedPaths?
 
     /// Which files are wanted of those that there are.
     func selection(of metainfo: Metainfo) throws(EngineError) -> Set<FileIndex>? {
         guard !wantsAllFiles else { return nil }
         if let selectedFiles { return selectedFiles }
+        let all = metainfo.layout.files.indices.map { FileIndex($0) }
+            .filter { !metainfo.layout.files[$0.position].isPad }
+        if let shownFiles {
+            let files = all.enumerated().filter { shownFiles.contains($0.offset) }.map(\.element)
+            guard !files.isEmpty || shownFiles.isEmpty else {
+                throw .badSelection(
+                    name: metainfo.name, reason: "it has none of the files that were asked for")
+            }
+            return Set(files)
+        }
         if let chosen = try chooseFiles?(metainfo) { return chosen }
         guard case .magnet(let link) = source, let selected = link.selectedFiles else {
             return nil
         }
         // Pad files have numbers too, and are no files that anybody can want.
-        let files = metainfo.layout.files.indices.map { FileIndex($0) }
-            .filter { selected.contains($0) && !metainfo.layout.files[$0.position].isPad }
+        let files = all.filter { selected.contains($0) }
         guard !files.isEmpty else {
             throw .badSelection(
                 name: metainfo.name, reason: "the link selects none of its files")

@@ -53,6 +53,27 @@ import Units
         #expect(arrived == sent)
     }
 
+    /// Padding has a number in the metainfo, and none among the files that users see.
+    @Test func filesAreChosenByTheirPlacesAmongThoseThatAreShown() async throws {
+        let manifest = try scratch.manifest(of: "content", .hybrid)
+        let shown = manifest.layout.files.indices.filter { !manifest.layout.files[$0].isPad }
+        try #require(shown.last != shown.count - 1)
+        let seeding = try await seed(manifest)
+        let fetching = try await TransferTests.session(scratch)
+        var request = try request(MagnetLink(infoHash: manifest.infoHash), from: seeding)
+        request.shownFiles = [shown.count - 1, shown.count]
+        let torrent = try await fetching.add(request)
+        _ = try await story(of: torrent)
+        let wanted = await torrent.files().map(\.isWanted)
+        #expect(wanted == shown.dropLast().map { _ in false } + [true])
+        request.shownFiles = [shown.count]
+        await fetching.remove(torrent)
+        let other = try await fetching.add(request)
+        await #expect(throws: EngineError.self) { try await story(of: other) }
+        await fetching.shutdown()
+        await seeding.shutdown()
+    }
+
     @Test(arguments: [ChunkFormat.v1, .v2, .hybrid])
     func contentArrivesThatIsKnownByItsHashOnly(format: ChunkFormat) async throws {
         let manifest = try scratch.manifest(of: "content", format)

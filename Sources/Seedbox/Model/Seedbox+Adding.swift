@@ -203,14 +203,18 @@ struct TorrentSource {
         self.link = link
     }
 
-    /// The numbers of a request, which count files that are shown, as those of the metainfo.
+    /// The numbers of a request, which count files that are shown, as those of the metainfo. Until
+    /// that is known they stay as they are.
     func files(
         _ request: AddRequest
     ) throws(SeedboxError) -> (wanted: Set<FileIndex>?, priorities: [UInt32: Int8]) {
         guard request.wantedFiles != nil || !request.filePriorities.isEmpty else {
             return (nil, [:])
         }
-        guard let metainfo else { throw .noMetadata(name) }
+        guard let metainfo else {
+            guard request.filePriorities.isEmpty else { throw .noMetadata(name) }
+            return (try request.wantedFiles.map(Self.unchecked), [:])
+        }
         let shown = ShownFiles(metainfo.layout)
         var wanted: Set<FileIndex>?
         if let numbers = request.wantedFiles {
@@ -223,6 +227,19 @@ struct TorrentSource {
             priorities[file.rawValue] = Int8(truncatingIfNeeded: priority.rawValue)
         }
         return (wanted, priorities)
+    }
+}
+
+extension TorrentSource {
+    fileprivate static func unchecked(
+        _ numbers: Set<Int>
+    ) throws(SeedboxError) -> Set<FileIndex> {
+        var files: Set<FileIndex> = []
+        for number in numbers {
+            guard let raw = UInt32(exactly: number) else { throw .noSuchFile(number) }
+            files.insert(FileIndex(raw))
+        }
+        return files
     }
 }
 
