@@ -144,6 +144,7 @@ extension Torrent: PeerConduitOwner {
         let slot = Int(key.slot)
         while conduits.count <= slot { conduits.append(nil) }
         conduits[slot] = conduit
+        if connectionCount == 0 { tell(.connected) }
         noteConnections(1)
         if conduit.isIncoming { noteIncoming(1) }
         hadConnections.store(true, ordering: .relaxed)

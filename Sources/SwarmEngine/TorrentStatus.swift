@@ -67,6 +67,8 @@ public struct TorrentStatus: Sendable {
 public enum TorrentEvent: Sendable {
     /// Nothing but the torrent's hash is known; peers are asked for the rest.
     case fetchingMetadata
+    /// A peer is connected, where none was.
+    case connected
     /// What the torrent is has become known, from peers or from an earlier run.
     case metadata(Metainfo)
     /// The start is over: so much was there, of which so much had to be hashed again.

@@ -18,6 +18,8 @@ const fields = {
   "queue.enabled": { kind: "check", label: "Torrents wait for their turn" },
   "queue.active-downloads": { kind: "number", label: "Fetching at once", step: 1 },
   "queue.active-seeds": { kind: "number", label: "Seeding at once", step: 1 },
+  "queue.stalled-minutes": { kind: "number", label: "Minutes without a byte that free a place",
+    step: 1 },
   ends: { kind: "title", label: "Seeding ends" },
   "seeding.ratio": { kind: "number", label: "At the ratio" },
   "seeding.time": { kind: "minutes", label: "After" },

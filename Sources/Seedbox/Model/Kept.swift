@@ -23,6 +23,8 @@ struct Member {
     var downloadedBefore: Int64 = 0
     var uploadedBefore: Int64 = 0
     var wastedBefore: Int64 = 0
+    /// When something of it last came, or it began to fetch; nil while it does not.
+    var progressedAt: Int64?
     /// When seeding last began, in seconds since 1970.
     var seedingSince: Int64?
 
@@ -36,6 +38,23 @@ struct Member {
         self.init(
             isPaused: record.isPaused, bypassesQueue: record.bypassesQueue,
             filePriorities: record.filePriorities)
+    }
+}
+
+extension Member {
+    /// What two looks at it, one after the other, say of its progress.
+    mutating func noteProgress(from before: TorrentRow, to after: TorrentRow, now: Int64) {
+        guard after.state == .downloading || after.state == .fetchingMetadata else {
+            progressedAt = nil
+            return
+        }
+        guard let progressedAt, before.state == after.state,
+            before.downloaded >= after.downloaded, before.progress >= after.progress
+        else {
+            progressedAt = now
+            return
+        }
+        self.progressedAt = min(progressedAt, now)
     }
 }
 

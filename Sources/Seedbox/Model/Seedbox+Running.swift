@@ -12,7 +12,7 @@ extension Seedbox {
     @discardableResult
     func followQueue() -> [Task<Void, Never>] {
         guard !isStopping else { return [] }
-        let members = members
+        let (members, stalled) = (members, stalled)
         let entries = catalogue.withRows { rows in
             rows.compactMap { row -> QueueRule.Entry? in
                 guard let member = members[row.id], !member.isPaused, !member.hasFailed else {
@@ -20,7 +20,8 @@ extension Seedbox {
                 }
                 return QueueRule.Entry(
                     id: row.id, position: row.queuePosition, isComplete: row.isComplete,
-                    bypasses: member.bypassesQueue)
+                    bypasses: member.bypassesQueue,
+                    isStalled: member.isAdmitted && stalled.contains(row.id))
             }
         }
         let admitted = QueueRule(settings.queue).active(among: entries)
@@ -205,6 +206,9 @@ extension Seedbox {
             let link = known.link.flatMap { try? MagnetLink($0) }
             request = TorrentRequest(
                 magnet: link ?? MagnetLink(infoHash: row.infoHash), directory: row.folder)
+            // It was asked for before anybody knew which files have which numbers.
+            request.shownFiles = known.wantedFiles.map { Set($0.map(\.position)) }
+            return request
         }
         request.selectedFiles = known.wantedFiles.map { Set($0) }
         return request

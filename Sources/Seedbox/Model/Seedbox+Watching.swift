@@ -14,6 +14,7 @@ extension Seedbox {
         guard members[id] != nil else { return }
         switch event {
         case .metadata(let metainfo): learn(metainfo, of: id)
+        case .connected: disturbed.insert(id)
         case .completed: completed(id)
         case .trackerWarning(_, let text): trouble(id, .trackerWarning, text)
         case .trackerFailed(_, let error): trouble(id, .trackerError, "\(error)")
@@ -96,14 +97,30 @@ extension ContentShape {
 }
 
 extension ContentLayout {
-    /// Content bytes of these files, of all if nil.
+    /// Content bytes of the pieces that these files need, or all need if nil: what a torrent that
+    /// is active counts, and what has to be fetched.
     func bytes(of files: Set<FileIndex>?) -> Int64 {
         guard let files else { return contentLength }
-        return files.reduce(0) { sum, file in
-            guard file.position < self.files.count else { return sum }
-            let entry = self.files[file.position]
-            return entry.isPad ? sum : sum + entry.length
+        var sum: Int64 = 0
+        pieces(of: files).forEach { sum += contentLength(of: $0) }
+        return sum
+    }
+
+    /// Those of them that are there.
+    func bytes(of files: Set<FileIndex>?, in have: Bitfield) -> Int64 {
+        let wanted = files.map { pieces(of: $0) }
+        var sum: Int64 = 0
+        have.forEach { if wanted?.contains($0) ?? true { sum += contentLength(of: $0) } }
+        return sum
+    }
+
+    private func pieces(of files: Set<FileIndex>) -> Bitfield {
+        var pieces = Bitfield(count: pieceCount)
+        for file in files where file.position < self.files.count {
+            guard !self.files[file.position].isPad else { continue }
+            for piece in self.pieces(of: file) { pieces.insert(PieceIndex(piece)) }
         }
+        return pieces
     }
 }
 
@@ -120,21 +137,25 @@ extension Seedbox {
             if isTurn(of: id) { await pollTrackers(id, torrent) }
         }
         passTime(elapsed)
+        followStalled(now: now)
         enforceLimits(now: now)
         await followRates(now: now)
         countSession(elapsed)
         if ticks % Int64(Limits.noteSeconds) == 0 { noteCounters() }
     }
 
-    /// Those at which something happens are asked each second, the others in turn.
+    /// Those at which something happens are asked each second, the others in turn. One at which a
+    /// peer has come and gone since the last time says so.
     private func due() -> [(TorrentID, Torrent)] {
         let active = shared.active.withLock { $0 }
+        let disturbed = disturbed
+        self.disturbed = []
         return catalogue.withRows { rows in
             rows.compactMap { row in
                 guard let torrent = active[row.id] else { return nil }
                 let isIdle =
                     row.state == .seeding && row.peersConnected == 0 && row.uploadRate == 0
-                    && torrent.connectionCount == 0
+                    && torrent.connectionCount == 0 && !disturbed.contains(row.id)
                 return isIdle && !isTurn(of: row.id) ? nil : (row.id, torrent)
             }
         }
@@ -178,6 +199,7 @@ extension Seedbox {
         guard let before, let after = catalogue.row(id) else { return }
         if after.state == .seeding, member.seedingSince == nil { members[id]?.seedingSince = now }
         if after.state != .seeding { members[id]?.seedingSince = nil }
+        members[id]?.noteProgress(from: before, to: after, now: now)
         if member.isToBeChecked, after.state != .checking {
             members[id]?.isToBeChecked = false
             if !member.isAdmitted { settle(id) }
@@ -199,6 +221,19 @@ extension Seedbox {
             default: break
             }
         }
+    }
+
+    /// Downloads that stall make room for others, as long as they do.
+    private func followStalled(now: Int64) {
+        let rule = StallRule(settings.queue)
+        var stalled: Set<TorrentID> = []
+        for (id, member) in members
+        where member.isAdmitted && rule.isStalled(since: member.progressedAt, now: now) {
+            stalled.insert(id)
+        }
+        guard stalled != self.stalled else { return }
+        self.stalled = stalled
+        followQueue()
     }
 
     private func countSession(_ elapsed: Int64) {

@@ -28,6 +28,10 @@ public actor Seedbox {
     /// Places for torrents that are opened at once, and who waits for one.
     var opening = 0
     var openingWaiters: [CheckedContinuation<Void, Never>] = []
+    /// To which a peer has come since they were last asked how they are.
+    var disturbed: Set<TorrentID> = []
+    /// Downloads that have stalled, and take no place in the queue.
+    var stalled: Set<TorrentID> = []
     /// Peers that were named when a torrent was added, until it is opened.
     var firstPeers: [TorrentID: [Endpoint]] = [:]
     /// The end of the queue.

@@ -139,6 +139,9 @@ extension SettingKey {
         SettingKey(
             "queue.active-seeds", \.queue.activeSeeds, .optional(.whole(1...1_000_000)),
             "Torrents that seed at once."),
+        SettingKey(
+            "queue.stalled-minutes", \.queue.stalledMinutes, .optional(.whole(1...100_000)),
+            "Minutes without a byte after which a download makes room for another."),
     ]
 
     private static let seeding: [SettingKey] = [

@@ -74,6 +74,8 @@ extension Settings {
         /// Torrents that fetch at once; nil is no limit.
         public var activeDownloads: Int? = 8
         public var activeSeeds: Int?
+        /// Minutes without a byte after which a download takes no place; nil is never.
+        public var stalledMinutes: Int? = 30
 
         public init() {}
     }

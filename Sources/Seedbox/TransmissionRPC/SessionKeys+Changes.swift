@@ -40,7 +40,8 @@ extension SessionKeys {
         "speed_limit_up_enabled", "alt_speed_down", "alt_speed_up", "alt_speed_enabled",
         "alt_speed_time_enabled", "alt_speed_time_begin", "alt_speed_time_end",
         "alt_speed_time_day", "download_queue_enabled", "download_queue_size",
-        "seed_queue_enabled", "seed_queue_size", "seed_ratio_limit", "seed_ratio_limited",
+        "seed_queue_enabled", "seed_queue_size", "queue_stalled_enabled",
+        "queue_stalled_minutes", "seed_ratio_limit", "seed_ratio_limited",
         "idle_seeding_limit", "idle_seeding_limit_enabled", "download_dir",
         "start_added_torrents",
     ]
@@ -117,6 +118,13 @@ extension SessionKeys {
         queue.activeSeeds = try arguments.slots(
             "seed_queue", now: wasOn ? queue.activeSeeds : nil,
             shown: queue.activeSeeds ?? Self.queueSizeShown)
+        let minutes = try arguments.integer("queue_stalled_minutes", in: 1...100_000)
+        if try arguments.flag("queue_stalled_enabled") ?? (queue.stalledMinutes != nil) {
+            queue.stalledMinutes =
+                minutes.map { Int($0) } ?? queue.stalledMinutes ?? Self.stalledMinutesShown
+        } else {
+            queue.stalledMinutes = nil
+        }
         queue.isOn = wasOn || queue.activeDownloads != nil || queue.activeSeeds != nil
     }
 

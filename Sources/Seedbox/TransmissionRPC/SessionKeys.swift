@@ -74,8 +74,8 @@ struct SessionKeys {
             ("download-queue-size", .count(queue.activeDownloads ?? queueSizeShown)),
             ("seed-queue-enabled", .bool(queue.isOn && queue.activeSeeds != nil)),
             ("seed-queue-size", .count(queue.activeSeeds ?? queueSizeShown)),
-            ("queue-stalled-enabled", false),
-            ("queue-stalled-minutes", 30),
+            ("queue-stalled-enabled", .bool(queue.stalledMinutes != nil)),
+            ("queue-stalled-minutes", .count(queue.stalledMinutes ?? stalledMinutesShown)),
         ]
     }
 
@@ -129,6 +129,7 @@ struct SessionKeys {
     }
 
     static let queueSizeShown = 5
+    static let stalledMinutesShown = 30
 
     // MARK: The schedule
 

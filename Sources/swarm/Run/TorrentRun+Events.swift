@@ -25,7 +25,8 @@ extension TorrentRun {
         case .diskFull(let error):
             // A seedbox waits for room; who started a command is there to make some.
             await fail(index, error)
-        case .diskRelieved, .pieceCompleted, .storageMissing, .storageFound, .moved: break
+        case .connected, .diskRelieved, .pieceCompleted, .storageMissing, .storageFound, .moved:
+            break
         case .trackerWarning(let url, let text):
             try say(index, "tracker_warning", [("url", .string(url)), ("message", .string(text))])
             remarkOnce("\(torrents[index].name): \(url): \(text)")

@@ -1,13 +1,16 @@
+import Hashing
 import Testing
 
 @testable import Seedbox
 
 @Suite struct QueueRuleTests {
     private func entry(
-        _ id: Int64, at position: Int, isComplete: Bool = false, bypasses: Bool = false
+        _ id: Int64, at position: Int, isComplete: Bool = false, bypasses: Bool = false,
+        isStalled: Bool = false
     ) -> QueueRule.Entry {
         QueueRule.Entry(
-            id: TorrentID(id), position: position, isComplete: isComplete, bypasses: bypasses)
+            id: TorrentID(id), position: position, isComplete: isComplete, bypasses: bypasses,
+            isStalled: isStalled)
     }
 
     private func rule(downloads: Int?, seeds: Int?, isOn: Bool = true) -> QueueRule {
@@ -36,6 +39,59 @@ import Testing
     @Test func whoPassesTheQueueTakesNobodysPlace() {
         let entries = [entry(1, at: 0), entry(2, at: 1), entry(3, at: 2, bypasses: true)]
         #expect(ids(rule(downloads: 1, seeds: nil).active(among: entries)) == [1, 3])
+    }
+
+    @Test func whatHasStalledMakesRoomAndStays() {
+        let entries = [
+            entry(1, at: 0, isStalled: true), entry(2, at: 1), entry(3, at: 2), entry(4, at: 3),
+            entry(5, at: 4, isStalled: true),
+        ]
+        #expect(ids(rule(downloads: 2, seeds: nil).active(among: entries)) == [1, 2, 3, 5])
+    }
+
+    @Test func aDownloadStallsAfterTheMinutesThatAreSet() {
+        var settings = Settings.Queue()
+        #expect(settings.stalledMinutes == 30)
+        #expect(!StallRule(settings).isStalled(since: 1_000, now: 1_000 + 1_799))
+        #expect(StallRule(settings).isStalled(since: 1_000, now: 1_000 + 1_800))
+        #expect(!StallRule(settings).isStalled(since: nil, now: .max))
+        settings.stalledMinutes = nil
+        #expect(!StallRule(settings).isStalled(since: 0, now: 1 << 40))
+        settings.stalledMinutes = 1
+        settings.activeDownloads = nil
+        #expect(!StallRule(settings).isStalled(since: 0, now: 1 << 40))
+    }
+
+    @Test func progressIsWhatComesAndTheBeginning() {
+        var (member, before) = (Member(isPaused: false), row())
+        var after = before
+        func look(_ now: Int64) -> Int64? {
+            member.noteProgress(from: before, to: after, now: now)
+            before = after
+            return member.progressedAt
+        }
+        #expect(look(10) == nil)
+        after.state = .fetchingMetadata
+        #expect(look(20) == 20)
+        #expect(look(30) == 20)
+        after.progress = 0.5
+        #expect(look(40) == 40)
+        after.state = .downloading
+        #expect(look(50) == 50)
+        after.uploaded += 1
+        #expect(look(60) == 50)
+        after.downloaded += 1
+        #expect(look(70) == 70)
+        after.state = .checking
+        #expect(look(80) == nil)
+        after.state = .downloading
+        #expect(look(90) == 90)
+    }
+
+    private func row() -> TorrentRow {
+        TorrentRow(
+            id: TorrentID(1), infoHash: InfoHash(v1: SHA1Digest.hash([])), name: "a", folder: "/",
+            state: .queued, added: 0)
     }
 
     @Test func withoutAQueueAllAreActive() {

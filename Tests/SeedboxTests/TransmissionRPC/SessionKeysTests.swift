@@ -73,6 +73,16 @@ import Units
         #expect(off.limits.schedule.spans.isEmpty)
     }
 
+    @Test func stalledDownloadsFreeTheirPlacesOrNot() throws {
+        let off = try changed(#"{"queue-stalled-enabled":false}"#, Settings())
+        #expect(off.queue.stalledMinutes == nil)
+        let minutes = try changed(
+            #"{"queue-stalled-enabled":true,"queue-stalled-minutes":5}"#, off)
+        #expect(minutes.queue.stalledMinutes == 5)
+        let on = try changed(#"{"queue-stalled-enabled":true}"#, off)
+        #expect(on.queue.stalledMinutes == 30)
+    }
+
     @Test func queuesAreTurnedOnEachByItself() throws {
         var settings = Settings()
         settings.queue.isOn = false

@@ -7,6 +7,8 @@ struct QueueRule {
         var isComplete: Bool
         /// It was started past the queue. It takes nobody's place.
         var bypasses: Bool
+        /// It is active and fetches nothing. It takes nobody's place, either.
+        var isStalled = false
     }
 
     var isOn: Bool
@@ -33,10 +35,31 @@ struct QueueRule {
                 active.formUnion(waiting.map(\.id))
                 continue
             }
-            let ordered = waiting.sorted { ($0.position, $0.id) < ($1.position, $1.id) }
+            active.formUnion(waiting.lazy.filter(\.isStalled).map(\.id))
+            let ordered = waiting.filter { !$0.isStalled }
+                .sorted { ($0.position, $0.id) < ($1.position, $1.id) }
             active.formUnion(ordered.prefix(max(0, limit)).map(\.id))
         }
         return active
+    }
+}
+
+/// Whether a download has stalled: it is active, and nothing has come for so long that another one
+/// may have its place. It stays active, and takes its place again with the first byte.
+struct StallRule {
+    /// Nil is never.
+    let seconds: Int64?
+
+    init(_ settings: Settings.Queue) {
+        let isUsed = settings.isOn && settings.activeDownloads != nil
+        seconds = isUsed ? settings.stalledMinutes.map { Int64($0) * 60 } : nil
+    }
+
+    /// - Parameter progressed: when something last came, or the download became active; nil if it
+    ///   is not active now.
+    func isStalled(since progressed: Int64?, now: Int64) -> Bool {
+        guard let seconds, let progressed else { return false }
+        return now - progressed >= seconds
     }
 }
 
