@@ -206,10 +206,8 @@ extension Seedbox {
 
     /// What is there of the files that are wanted now, of a torrent that is not active.
     private func recount(_ id: TorrentID, _ wanted: Set<FileIndex>?) throws(SeedboxError) {
-        let files = try storedFiles(of: id)
-        let done = files.reduce(Int64(0)) { sum, file in
-            wanted?.contains(file.index) ?? true ? sum + file.bytesDone : sum
-        }
+        let layout = try known(id).1.layout
+        let done = layout.bytes(of: wanted, in: try have(id, layout.pieceCount))
         catalogue.update(id) { row in
             row.bytesDone = done
             row.progress =

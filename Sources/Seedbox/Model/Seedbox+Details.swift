@@ -34,7 +34,7 @@ extension Seedbox {
             priorities: priorities, renamed: kept.1)
     }
 
-    private nonisolated func have(
+    nonisolated func have(
         _ id: TorrentID, _ pieceCount: Int
     ) throws(SeedboxError) -> Bitfield {
         try stored { store throws(SessionStoreError) in

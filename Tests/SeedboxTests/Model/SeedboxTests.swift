@@ -30,8 +30,7 @@ import Units
         let done = try await leech.wait(for: fetching.id, "fetches") { $0.completed != nil }
         #expect(torrent.isWhole(in: leech.folder))
         #expect(done.labels == ["music"])
-        // What passes between two looks at an idle seed is seen when it is its turn again.
-        try await seed.wait(for: seeding.id, "counts", seconds: 60) { $0.uploaded >= 170_000 }
+        try await seed.wait(for: seeding.id, "counts", seconds: 5) { $0.uploaded >= 170_000 }
         try await leech.wait(for: fetching.id, "counts") { $0.downloaded >= 170_000 }
         await leech.box.shutdown()
         await seed.box.shutdown()
@@ -62,6 +61,35 @@ import Units
         await again.box.shutdown()
     }
 
+    @Test func filesOfAMagnetLinkAreChosenBeforeTheyAreKnown() async throws {
+        let torrent = TestTorrent("Album", files: [("a", 100_000), ("b", 70_000), ("c", 9)])
+        let seed = try await TestBox.open("seed", in: scratch)
+        try torrent.write(to: seed.folder)
+        let id = try await seed.box.add(AddRequest(.manifest(torrent.manifest))).id
+        try await seed.wait(for: id, "seeds") { $0.state == .seeding }
+        let hash = try #require(seed.box.catalogue.row(id)?.infoHash)
+
+        var leech = try await TestBox.open("leech", in: scratch)
+        var request = AddRequest(.link("\(hash)"))
+        request.wantedFiles = [-1]
+        await #expect(throws: SeedboxError.noSuchFile(-1)) { try await leech.box.add(request) }
+        (request.wantedFiles, request.startsPaused) = ([0, 99], true)
+        let fetching = try await leech.box.add(request).id
+        await leech.box.shutdown()
+        // The choice is kept.
+        leech = try await TestBox.open("leech", in: scratch)
+        try await leech.box.addPeers(fetching, [seed.endpoint])
+        try await leech.box.start([fetching])
+        try await leech.wait(for: fetching, "fetches") {
+            $0.state == .seeding && $0.isComplete && $0.downloaded > 0
+        }
+        #expect(try await leech.box.files(of: fetching).map(\.isWanted) == [true, false, false])
+        let all = try FileManager.default.contentsOfDirectory(atPath: leech.folder + "/Album")
+        #expect(all == ["a"])
+        await leech.box.shutdown()
+        await seed.box.shutdown()
+    }
+
     @Test func whatIsWantedOfTorrentsSurvivesARestart() async throws {
         let first = try await TestBox.open("box", in: scratch)
         var request = AddRequest(.manifest(TestTorrent("Album").manifest))
@@ -84,7 +112,7 @@ import Units
         (before.revision, after.revision) = (0, 0)
         #expect(after == before)
         #expect(after.state == .paused)
-        #expect(after.bytesWanted == 70_000)
+        #expect(after.bytesWanted == Int64(170_000 - 3 * TestTorrent.pieceLength))
         let files = try await second.box.files(of: id)
         #expect(files.map(\.isWanted) == [false, true])
         #expect(files.map(\.priority) == [.normal, .high])
@@ -307,17 +335,29 @@ import Units
         var changes = TorrentChanges()
         changes.wanted = [0: false, 1: true]
         try await box.box.change([id], changes)
-        #expect(box.box.catalogue.row(id)?.bytesWanted == 70_000)
+        // The pieces that hold any of it, whether it runs or not.
+        let wanted = Int64(170_000 - 3 * TestTorrent.pieceLength)
+        #expect(box.box.catalogue.row(id)?.bytesWanted == wanted)
         try await box.box.start([id])
         try await box.box.addPeers(id, [seed.endpoint])
-        try await box.wait(for: id, "fetches one file") { $0.isComplete && $0.downloaded > 0 }
+        let one = try await box.wait(for: id, "fetches one file") {
+            $0.state == .seeding && $0.isComplete && $0.downloaded > 0
+        }
+        #expect(one.bytesWanted == wanted)
+        try await box.box.pause([id])
+        let paused = box.box.catalogue.row(id)
+        #expect((paused?.bytesWanted, paused?.bytesDone) == (wanted, wanted))
+        try await box.box.start([id])
+        try await box.wait(for: id, "seeds again") { $0.state == .seeding }
         changes.wanted = [0: true]
         try await box.box.change([id], changes)
         #expect(box.box.catalogue.row(id)?.bytesWanted == 170_000)
-        // Two that both have all they want part, and meet again when their lists let them.
-        try await box.wait(for: id, "wants the other") {
-            $0.bytesWanted == 170_000 && ($0.state == .downloading || $0.isComplete)
+        // Two that both have all they want have parted, and meet again.
+        let all = try await box.wait(for: id, "fetches the other", seconds: 20) {
+            $0.state == .seeding && $0.bytesDone == 170_000
         }
+        #expect(all.bytesWanted == 170_000)
+        #expect(torrent.isWhole(in: box.folder))
         await box.box.shutdown()
         await seed.box.shutdown()
     }

@@ -192,7 +192,7 @@ import Testing
             #expect(shown["labels"] == ["x"])
             #expect(shown["peer-limit"] == 9)
             #expect(shown["status"] == 0)
-            #expect(shown["sizeWhenDone"] == 100_000)
+            #expect(shown["sizeWhenDone"] == 131_072)
             #expect(shown["files"]?.elements?.first?["name"] == "Album/a.bin")
 
             _ = try await rpc.call(#"{"method":"torrent-remove","arguments":{"ids":[]}}"#)
