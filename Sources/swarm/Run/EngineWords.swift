@@ -7,7 +7,7 @@ extension EngineError {
     private func status(of kind: TorrentRun.Kind) -> ExitStatus {
         switch self {
         case .cannotListen, .tracker, .stopped: .failed
-        case .badAddress, .duplicate, .badSelection, .busy: .badUsage
+        case .badAddress, .badName, .duplicate, .badSelection, .busy: .badUsage
         case .incomplete, .inconsistentHashes: .verificationFailed
         // Who fetches cannot write; who seeds does not have the content.
         case .storage: kind == .fetch ? .unwritable : .verificationFailed
