@@ -34,6 +34,44 @@ import Testing
         #expect(String(decoding: writer.bytes, as: UTF8.self) == expected)
     }
 
+    @Test func numbersAreWrittenAsTheyAreDescribed() {
+        let numbers: [Double] = [
+            0, -0.0, 1, -1, 2.5, 0.1, 1e15, 9_007_199_254_740_991, 9_007_199_254_740_992, -1e16,
+            1.0 / 3, .leastNonzeroMagnitude, 1.7976931348623157e308, 123_456_789,
+        ]
+        for number in numbers {
+            var writer = JSONWriter()
+            writer.number(number)
+            #expect(String(decoding: writer.bytes, as: UTF8.self) == "\(number)")
+        }
+    }
+
+    @Test func bytesAreWrittenAsTextOfDigits() {
+        var writer = JSONWriter()
+        writer.beginArray()
+        for bytes: [UInt8] in [[], [0x00, 0xFF, 0x9A], [0x10]] {
+            bytes.withUnsafeBytes { writer.hexadecimal($0) }
+        }
+        writer.endArray()
+        #expect(String(decoding: writer.bytes, as: UTF8.self) == #"["","00ff9a","10"]"#)
+    }
+
+    @Test func partsThatAreTakenMakeOneText() {
+        var writer = JSONWriter()
+        var text: [UInt8] = []
+        writer.beginArray()
+        for number in 0..<1_000 {
+            writer.string(String(repeating: "x", count: number))
+            #expect(writer.count == writer.bytes.count)
+            if number % 7 == 0 { text += writer.takeBytes() }
+        }
+        writer.endArray()
+        text += writer.takeBytes()
+        let lengths = (try? JSON(parsing: text))?.elements?.map { $0.string?.count }
+        #expect(lengths == Array(0..<1_000))
+        #expect(writer.takeBytes().isEmpty)
+    }
+
     @Test func numbersBeyondSixtyFourBitsAreWhole() {
         var writer = JSONWriter()
         writer.integer(UInt64.max)
