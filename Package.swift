@@ -274,7 +274,8 @@ let package = Package(
         .systemLibrary(
             name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CLinux"),
-        .target(name: "CWebPage", exclude: ["page"]),
+        .target(
+            name: "CWebPage", exclude: ["page"], linkerSettings: [.linkedLibrary("z")]),
     ] + open.flatMap { targets(of: $0, withTests: asked?.contains($0.name) ?? true) }
         + openSuites.flatMap(\.targets) + (fuzzer.map { [fuzzDriver(with: $0)] } ?? [])
 )

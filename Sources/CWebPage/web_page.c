@@ -1,5 +1,7 @@
 #include "web_page.h"
 
+#include <zlib.h>
+
 // The page is plain files, and part of the program all the same. Swift has no way of its own that
 // compiles fast; #embed is of C23, and Swift's compiler for C has it.
 #pragma clang diagnostic ignored "-Wc23-extensions"
@@ -77,6 +79,20 @@ static const struct web_page_file files[] = {
     FILE_OF_PAGE("store.js", store_js),
     FILE_OF_PAGE("torrentfile.js", torrentfile_js),
 };
+
+size_t web_page_pack(
+    const unsigned char *bytes, size_t byte_count, unsigned char *room, size_t room_byte_count) {
+    // 16 more than the size of the window asks zlib for gzip's header and checksum.
+    z_stream stream = {0};
+    if (deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY) != Z_OK) return 0;
+    stream.next_in = (unsigned char *)bytes;
+    stream.avail_in = (unsigned int)byte_count;
+    stream.next_out = room;
+    stream.avail_out = (unsigned int)room_byte_count;
+    size_t packed = deflate(&stream, Z_FINISH) == Z_STREAM_END ? stream.total_out : 0;
+    deflateEnd(&stream);
+    return packed;
+}
 
 const struct web_page_file *web_page_files(size_t *count) {
     *count = sizeof files / sizeof files[0];

@@ -38,6 +38,51 @@ import Testing
         #expect(Set(WebPage.files.map(\.tag)).count == WebPage.files.count)
     }
 
+    @Test func itIsSentInGzipsFormatToWhoTakesThat() async throws {
+        for name in ["/", "/app.js", "/page.css"] {
+            let plain = try await answer(of: name)
+            let packed = try await answer(of: name, [.acceptEncoding: "br, gzip;q=0.5"])
+            #expect(packed.headers[.contentEncoding] == "gzip")
+            #expect(packed.headers[.contentType] == plain.headers[.contentType])
+            #expect(plain.headers[.contentEncoding] == nil)
+            #expect([plain, packed].allSatisfy { $0.headers[.vary] == "Accept-Encoding" })
+            #expect(packed.headers[.eTag] != plain.headers[.eTag])
+            guard case .bytes(let whole) = plain.body, case .bytes(let short) = packed.body else {
+                Issue.record("no bytes")
+                continue
+            }
+            // It begins with its mark, and ends with the checksum and the length of the content.
+            #expect(short.count < whole.count / 2)
+            #expect(short.starts(with: [0x1F, 0x8B, 8]))
+            let end = short.suffix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+            #expect(end == UInt64(whole.count) << 32 | UInt64(Self.checksum(whole)))
+        }
+        let tag = try await answer(of: "/", [.acceptEncoding: "gzip"]).headers[.eTag]
+        let known = try await answer(
+            of: "/", [.acceptEncoding: "gzip", .ifNoneMatch: try #require(tag)])
+        #expect(known.status == .notModified)
+        #expect(WebPage.packed.count == WebPage.files.count)
+    }
+
+    @Test(arguments: [
+        ("", false), ("identity", false), ("gzip", true), ("deflate, GZIP", true),
+        ("gzip;q=0", false), ("*", true), ("*;q=0, gzip; q=1", true), ("gzip;q=0, *", false),
+        ("gzip;q=many", false),
+    ])
+    func gzipIsTakenWhereItIsSaid(said: String, isTaken: Bool) {
+        #expect(([.acceptEncoding: said] as HTTPFields).acceptsGzip == isTaken)
+    }
+
+    /// The checksum of RFC 1952, 8.
+    private static func checksum(_ bytes: [UInt8]) -> UInt32 {
+        var rest = UInt32.max
+        for byte in bytes {
+            rest ^= UInt32(byte)
+            for _ in 0..<8 { rest = rest & 1 == 1 ? rest >> 1 ^ 0xEDB8_8320 : rest >> 1 }
+        }
+        return ~rest
+    }
+
     /// With `default-src 'self'` a browser runs nothing that stands in the markup; a page that had
     /// some would be broken.
     @Test("R14 no script and no style stands in the markup")
