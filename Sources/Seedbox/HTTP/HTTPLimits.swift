@@ -30,7 +30,13 @@ extension Limits {
     static let bodiesBytesMax = 128 << 20
     /// Bytes of a stream that its reader has not taken, before it waits for that.
     static let streamPartBytesMax = 64 << 10
+    /// Bytes of one torrent in a list, where it is not known: with that much to spare, a part is
+    /// written without moving it.
+    static let rowBytesUsual = 2 << 10
 
+    /// Threads that answer: they render lists and wait for nothing, and one that renders a long
+    /// part does not keep another connection waiting.
+    static let httpThreads = 2
     /// Seconds for answers that are under way when the service stops.
     static let lastAnswersSeconds: Int64 = 2
     /// Foreign names that are told in the log, each once.

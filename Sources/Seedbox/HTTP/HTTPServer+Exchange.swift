@@ -1,3 +1,4 @@
+import Glibc
 import HTTPTypes
 import HummingbirdCore
 import Logging
@@ -221,11 +222,13 @@ extension HTTPServer {
         _ rules: Rules, until gone: AsyncStream<Void>? = nil
     ) async throws {
         var head = HTTPResponse(status: reply.status, headerFields: reply.headers)
+        head.headerFields[.date] = HTTPDate.text(Int64(time(nil)))
         for (name, value) in Self.guards { head.headerFields[name] = value }
         if reply.headers[.cacheControl] == nil { head.headerFields[.cacheControl] = "no-store" }
         if let origin = rules.gate.friendlyOrigin(of: request.head) {
             head.headerFields[.accessControlAllowOrigin] = origin
-            head.headerFields[.vary] = "Origin"
+            let others = head.headerFields[.vary].map { "\($0), " } ?? ""
+            head.headerFields[.vary] = others + "Origin"
         }
         switch reply.body {
         case .bytes(let bytes):

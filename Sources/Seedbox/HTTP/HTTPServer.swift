@@ -31,7 +31,6 @@ public final class HTTPServer: Service {
     private let rules: Mutex<Rules>
     let refusedHosts = Mutex<Set<String>>([])
     private let ports = Mutex<[Int]>([])
-    private let group: any EventLoopGroup
 
     public convenience init(
         routes: [Route], settings: Settings.API, authority: Authority, logger: Logger
@@ -51,7 +50,6 @@ public final class HTTPServer: Service {
         self.authority = authority
         self.connections = connections
         self.logger = logger
-        self.group = MultiThreadedEventLoopGroup.singleton
     }
 
     /// The TCP ports that are listened at, once they are.
@@ -75,6 +73,21 @@ public final class HTTPServer: Service {
                 reason: "\(listen) can be reached by others: set api.password-file or a token "
                     + "first, or listen at 127.0.0.1")
         }
+        let loops = MultiThreadedEventLoopGroup(numberOfThreads: Limits.httpThreads)
+        do {
+            try await withTaskExecutorPreference(LoopExecutor(loops.next())) {
+                try await listen(on: loops, onListening)
+            }
+        } catch {
+            try? await loops.shutdownGracefully()
+            throw error
+        }
+        try await loops.shutdownGracefully()
+    }
+
+    private func listen(
+        on loops: any EventLoopGroup, _ onListening: @escaping @Sendable () async -> Void
+    ) async throws {
         let places = [settings.listen.map(Listener.tcp), settings.socket.map(Listener.socket)]
             .compactMap(\.self)
         let waiting = Mutex(places.count)
@@ -88,14 +101,14 @@ public final class HTTPServer: Service {
         try await withGracefulShutdownHandler {
             try await withThrowingTaskGroup { tasks in
                 for place in places {
-                    tasks.addTask { try await self.serve(place, isListening) }
+                    tasks.addTask { try await self.serve(place, on: loops, isListening) }
                 }
                 // One that cannot be listened at ends the others.
                 for try await _ in tasks {}
             }
         } onGracefulShutdown: {
             self.connections.closeEndless()
-            self.group.next().scheduleTask(in: .seconds(Limits.lastAnswersSeconds)) {
+            loops.next().scheduleTask(in: .seconds(Limits.lastAnswersSeconds)) {
                 self.connections.closeAll()
             }
         }
@@ -107,12 +120,13 @@ public final class HTTPServer: Service {
     }
 
     private func serve(
-        _ listener: Listener, _ isListening: @escaping @Sendable () async -> Void
+        _ listener: Listener, on loops: any EventLoopGroup,
+        _ isListening: @escaping @Sendable () async -> Void
     ) async throws {
         switch listener {
         case .tcp(let place):
             let address = BindAddress.hostname(place.host, port: Int(place.port))
-            try await serve(at: address, isSocket: false) { channel in
+            try await serve(at: address, on: loops, isSocket: false) { channel in
                 if let port = channel.localAddress?.port {
                     self.ports.withLock { $0.append(port) }
                 }
@@ -121,7 +135,8 @@ public final class HTTPServer: Service {
         case .socket(let path):
             let socket = try SocketPlace(path, mode: settings.socketMode)
             defer { socket.remove() }
-            try await serve(at: .unixDomainSocket(path: socket.bindPath), isSocket: true) { _ in
+            let address = BindAddress.unixDomainSocket(path: socket.bindPath)
+            try await serve(at: address, on: loops, isSocket: true) { _ in
                 do {
                     try socket.publish()
                     await isListening()
@@ -133,7 +148,7 @@ public final class HTTPServer: Service {
     }
 
     private func serve(
-        at address: BindAddress, isSocket: Bool,
+        at address: BindAddress, on loops: any EventLoopGroup, isSocket: Bool,
         _ onRunning: @escaping @Sendable (any Channel) async -> Void
     ) async throws {
         let http = HTTP1Channel(
@@ -151,7 +166,7 @@ public final class HTTPServer: Service {
         let server = Server(
             childChannelSetup: WatchedChannel(http: http, connections: connections),
             configuration: ServerConfiguration(address: address), onServerRunning: onRunning,
-            eventLoopGroup: group, logger: quiet)
+            eventLoopGroup: loops, logger: quiet)
         try await server.run()
     }
 }
@@ -175,7 +190,9 @@ private struct WatchedChannel: ServerChildChannel {
     }
 
     func handle(value: HTTP1Channel.Value, logger: Logger) async {
-        await http.handle(value: value, logger: logger)
+        await withTaskExecutorPreference(LoopExecutor(value.channel.eventLoop)) {
+            await http.handle(value: value, logger: logger)
+        }
     }
 }
 

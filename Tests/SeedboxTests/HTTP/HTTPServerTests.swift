@@ -80,6 +80,20 @@ import Units
         }
     }
 
+    @Test func everyAnswerSaysWhen() async throws {
+        #expect(HTTPDate.text(784_111_777) == "Sun, 06 Nov 1994 08:49:37 GMT")
+        #expect(HTTPDate.text(0) == "Thu, 01 Jan 1970 00:00:00 GMT")
+        try await withServer(Self.routes) { server async throws in
+            for path in ["/open", "/nothing"] {
+                let before = Int64(time(nil))
+                let answer = try await server.request(.get, path)
+                let after = Int64(time(nil))
+                let told = answer["date"]
+                #expect((before...after).contains { HTTPDate.text($0) == told }, "\(path)")
+            }
+        }
+    }
+
     @Test func aConnectionServesManyRequests() async throws {
         try await withServer(Self.routes) { server async throws in
             try await offLoop {
