@@ -44,8 +44,8 @@ extension APIRoutes {
             }
             return HTTPReply(headers: headers, body: .stream(list))
         }
-        let changes = catalogue.changes(since: since)
-        guard changes.isComplete, changes.changed.count <= Limits.eventRowsMax else {
+        let changes = catalogue.changes(since: since, atMost: Limits.eventRowsMax)
+        guard changes.isComplete else {
             let list = TorrentList(of: catalogue, fields: fields) { out, revision in
                 out.name("isComplete")
                 out.bool(false)

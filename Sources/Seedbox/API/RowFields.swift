@@ -45,7 +45,7 @@ struct RowField: Sendable {
 
     private static let identity = [
         RowField("id", .integer) { row, out in out.integer(row.id.rawValue) },
-        RowField("infoHash", .string) { row, out in out.string(row.infoHash.description) },
+        RowField("infoHash", .string) { row, out in row.infoHash.write(into: &out) },
         RowField("infoHashV2", .nullable(.string)) { row, out in
             out.optional(row.infoHash.v2.map { "\($0)" })
         },
@@ -159,7 +159,7 @@ struct RowField: Sendable {
         RowField("group", .nullable(.string)) { row, out in out.optional(row.group) },
         RowField("queuePosition", .integer) { row, out in out.integer(row.queuePosition) },
         RowField("seedingLimits", seedingLimitsSchema) { row, out in
-            out.value(row.seedingLimits.json)
+            row.seedingLimits.write(into: &out)
         },
         RowField("downloadLimit", .nullable(.integer)) { row, out in
             out.optional(row.downloadLimit)
@@ -187,6 +187,17 @@ extension TorrentRow {
             field.write(self, &out)
         }
         out.endObject()
+    }
+}
+
+extension InfoHash {
+    /// As its description is.
+    func write(into out: inout JSONWriter) {
+        if v1 == nil, let v2 {
+            v2.withUnsafeBytes { out.hexadecimal($0) }
+        } else {
+            primary.withUnsafeBytes { out.hexadecimal($0) }
+        }
     }
 }
 
@@ -218,6 +229,19 @@ extension FilePriority {
 }
 
 extension SeedingLimits {
+    func write(into out: inout JSONWriter) {
+        out.beginObject()
+        out.name("ratio")
+        ratio.write(into: &out) { $1.number($0) }
+        out.name("seedTime")
+        seedTime.write(into: &out) { $1.integer($0) }
+        out.name("idle")
+        idle.write(into: &out) { $1.integer($0) }
+        out.name("action")
+        out.optional(action?.rawValue)
+        out.endObject()
+    }
+
     var json: JSON {
         [
             "ratio": ratio.json(JSON.number), "seedTime": seedTime.json(JSON.integer),
@@ -227,6 +251,16 @@ extension SeedingLimits {
 }
 
 extension SeedingLimits.Rule {
+    fileprivate func write(
+        into out: inout JSONWriter, _ value: (Value, inout JSONWriter) -> Void
+    ) {
+        switch self {
+        case .inherited: out.string("inherited")
+        case .unlimited: out.null()
+        case .atMost(let most): value(most, &out)
+        }
+    }
+
     fileprivate func json(_ write: (Value) -> JSON) -> JSON {
         switch self {
         case .inherited: "inherited"

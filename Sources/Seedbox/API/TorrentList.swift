@@ -9,20 +9,32 @@ struct TorrentList: AsyncSequence, Sendable {
     typealias Failure = Never
 
     let catalogue: Catalogue
-    let fields: [RowField]
     private let start: JSONWriter
+    private let writeRow: @Sendable (TorrentRow, inout JSONWriter) -> Void
 
-    /// - Parameter begin: Writes what stands before the rows; it is given the list's revision.
+    /// - Parameter begin: Writes what stands before the rows, and opens one object and one array
+    ///   there; it is given the list's revision.
+    init(
+        of catalogue: Catalogue, begin: (inout JSONWriter, UInt64) -> Void,
+        row: @escaping @Sendable (TorrentRow, inout JSONWriter) -> Void
+    ) {
+        self.catalogue = catalogue
+        var out = JSONWriter(reservingBytes: Limits.streamPartBytesMax + Limits.rowBytesUsual)
+        begin(&out, catalogue.revision)
+        start = out
+        writeRow = row
+    }
+
     init(
         of catalogue: Catalogue, fields: [RowField], begin: (inout JSONWriter, UInt64) -> Void
     ) {
-        self.catalogue = catalogue
-        self.fields = fields
-        var out = JSONWriter()
-        out.beginObject()
-        begin(&out, catalogue.revision)
-        out.beginArray()
-        start = out
+        self.init(of: catalogue) { out, revision in
+            out.beginObject()
+            begin(&out, revision)
+            out.beginArray()
+        } row: { row, out in
+            row.write(fields, into: &out)
+        }
     }
 
     func makeAsyncIterator() -> Parts { Parts(list: self, out: start) }
@@ -56,12 +68,15 @@ struct TorrentList: AsyncSequence, Sendable {
     private func write(
         _ rows: [TorrentRow], after last: TorrentID?, into out: inout JSONWriter
     ) -> (last: TorrentID?, isLast: Bool) {
-        var index = last.map { last in rows.partitioned { $0.id > last } } ?? 0
-        var last = last
-        while index < rows.count, out.bytes.count < Limits.streamPartBytesMax {
-            rows[index].write(fields, into: &out)
-            last = rows[index].id
-            index += 1
+        let first = last.map { last in rows.partitioned { $0.id > last } } ?? 0
+        var (last, index) = (last, first)
+        // Rows are large: they are looked at where they are.
+        rows.withUnsafeBufferPointer { rows in
+            while index < rows.count, out.count < Limits.streamPartBytesMax {
+                writeRow(rows[index], &out)
+                last = rows[index].id
+                index += 1
+            }
         }
         return (last, index >= rows.count)
     }

@@ -53,8 +53,10 @@ public final class Catalogue: Sendable {
     }
 
     /// What changed after `revision`. Costs what changed, not what there is.
-    public func changes(since revision: UInt64) -> CatalogueChanges {
-        table.withLock { $0.changes(since: revision) }
+    ///
+    /// - Parameter most: Where more rows have changed, they are not told: all are to be taken.
+    public func changes(since revision: UInt64, atMost most: Int = .max) -> CatalogueChanges {
+        table.withLock { $0.changes(since: revision, atMost: most) }
     }
 
     /// Says now and then, at most four times a second, that something has changed. Who is slow
@@ -113,7 +115,8 @@ public struct CatalogueChanges: Sendable {
 
     /// What to ask with the next time.
     public var revision: UInt64
-    /// False if the revision is too old, or of another run: nothing is told, take all rows.
+    /// False if the revision is too old, or of another run, or if too much has changed since: no
+    /// rows are told, take all.
     public var isComplete: Bool
     /// The one that changed last comes last.
     public var changed: [TorrentRow] = []

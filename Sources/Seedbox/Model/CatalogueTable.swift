@@ -47,7 +47,7 @@ struct CatalogueTable {
         names[name].flatMap { position(of: $0) }.map { rows[$0] }
     }
 
-    func changes(since old: UInt64) -> CatalogueChanges {
+    func changes(since old: UInt64, atMost most: Int) -> CatalogueChanges {
         guard old >= forgottenUpTo, old <= revision else {
             return CatalogueChanges(revision: revision, isComplete: false)
         }
@@ -57,6 +57,11 @@ struct CatalogueTable {
             guard let position = position(of: change.id),
                 rows[position].revision == change.revision
             else { continue }
+            guard delta.changed.count < most else {
+                delta.isComplete = false
+                delta.changed = []
+                break
+            }
             delta.changed.append(rows[position])
         }
         delta.changed.reverse()

@@ -132,6 +132,7 @@ extension Seedbox {
         let elapsed = min(max(0, now - lastTick), Limits.tickSecondsMax)
         lastTick = now
         ticks += 1
+        recent.note(time: now, revision: catalogue.revision)
         for (id, torrent) in due() {
             await poll(id, torrent, now: now)
             if isTurn(of: id) { await pollTrackers(id, torrent) }

@@ -13,6 +13,7 @@ import Units
 public actor Seedbox {
     public nonisolated let catalogue: Catalogue
     nonisolated let shared: Shared
+    nonisolated let recent: RecentMarks
     nonisolated let store: SessionStore
     nonisolated let session: Session
     let log: Logger
@@ -103,6 +104,7 @@ public actor Seedbox {
         (self.incoming, self.happenings) = AsyncStream.makeStream(
             bufferingPolicy: .bufferingNewest(Limits.happeningsMax))
         self.catalogue = Catalogue(startingAt: RestartRule.firstRevision(startedAt: now))
+        self.recent = RecentMarks(RecentMarks.Mark(time: now, revision: catalogue.revision))
         begin(loaded.records)
     }
 

@@ -11,6 +11,4 @@ extension Limits {
     static let rpcLabelsMax = 256
     /// Bytes after which a part of a long answer is sent.
     static let rpcPartBytesMax = 64 << 10
-    /// Seconds for which a torrent that has changed, or has gone, counts as recently active.
-    static let rpcRecentSeconds: Int64 = 60
 }

@@ -96,11 +96,11 @@ struct TorrentFields {
         out.endArray()
     }
 
-    func write(_ torrent: TorrentView, into out: inout JSONWriter) {
+    func write(_ row: TorrentRow, _ view: TorrentView, into out: inout JSONWriter) {
         if isTable { out.beginArray() } else { out.beginObject() }
         for one in asked {
             if !isTable { out.name(encoded: one.encodedName) }
-            torrent.write(one.field, into: &out)
+            view.write(one.field, of: row, into: &out)
         }
         if isTable { out.endArray() } else { out.endObject() }
     }

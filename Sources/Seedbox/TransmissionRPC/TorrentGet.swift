@@ -1,35 +1,36 @@
 import JSONText
 
 extension TransmissionRPC {
-    /// Torrents that are asked for what is in their rows only are all written at once, from memory
-    /// and under one lock. Others are fetched and sent one after the other, so that ten thousand of
-    /// them with all their files are never in memory together.
+    /// Torrents are written while they are sent, so that ten thousand of them are never in memory
+    /// together: all of them from their rows, or one after the other where more is to be fetched.
     func torrentGet(
         _ arguments: RPCArguments, _ spelling: Spelling
     ) async throws(RPCFailure) -> RPCResult {
         let fields = try TorrentFields(arguments)
         let choice = try arguments.torrents()
         let defaults = defaults(spelling)
-        let removed = choice == .recentlyActive ? recentChanges.removed.map(\.id) : nil
+        let changes = choice == .recentlyActive ? recentChanges : nil
+        let removed = changes?.removed.map(\.id)
         guard fields.needs.isEmpty else {
             return .stream(
                 TorrentParts(
                     seedbox: seedbox, ids: ids(of: choice), fields: fields, defaults: defaults,
                     removed: removed))
         }
-        var out = JSONWriter(reservingBytes: choice == .all ? seedbox.catalogue.count * 512 : 0)
+        let view = TorrentView(defaults: defaults)
+        // Where too much has changed, or is forgotten, all of them may have.
+        if choice == .all || changes?.isComplete == false {
+            return .stream(
+                TorrentList(of: seedbox.catalogue) { out, _ in
+                    fields.begin(removed: removed, into: &out)
+                } row: { row, out in
+                    fields.write(row, view, into: &out)
+                })
+        }
+        var out = JSONWriter()
         fields.begin(removed: removed, into: &out)
-        switch choice {
-        case .all:
-            seedbox.catalogue.withRows { rows in
-                for row in rows {
-                    fields.write(TorrentView(row: row, defaults: defaults), into: &out)
-                }
-            }
-        default:
-            for row in rows(of: choice) {
-                fields.write(TorrentView(row: row, defaults: defaults), into: &out)
-            }
+        for row in changes?.changed ?? rows(of: choice) {
+            fields.write(row, view, into: &out)
         }
         fields.end(into: &out)
         return .arguments(out.bytes)
@@ -38,20 +39,22 @@ extension TransmissionRPC {
     // MARK: Choosing
 
     var recentChanges: CatalogueChanges {
-        seedbox.catalogue.changes(since: marks.revision(aMinuteBefore: now()))
+        seedbox.catalogue.changes(
+            since: seedbox.recent.revision(aMinuteBefore: Seedbox.now),
+            atMost: Limits.eventRowsMax)
     }
 
     /// Torrents that are not there are passed over, as programs expect that ask for what they have
     /// just removed.
     func rows(of choice: TorrentChoice) -> [TorrentRow] {
         switch choice {
-        case .all: seedbox.catalogue.withRows { Array($0) }
+        case .all: return seedbox.catalogue.withRows { Array($0) }
         case .recentlyActive:
-            // Where too much is forgotten, all of them may have changed.
-            recentChanges.isComplete
-                ? recentChanges.changed : seedbox.catalogue.withRows { Array($0) }
+            let changes = recentChanges
+            return changes.isComplete
+                ? changes.changed : seedbox.catalogue.withRows { Array($0) }
         case .some(let names):
-            names.compactMap { name in
+            return names.compactMap { name in
                 switch name {
                 case .id(let id): seedbox.catalogue.row(id)
                 case .infoHash(let hex): seedbox.catalogue.row(named: hex)
@@ -61,6 +64,7 @@ extension TransmissionRPC {
     }
 
     func ids(of choice: TorrentChoice) -> [TorrentID] {
+        if choice == .all { return seedbox.catalogue.withRows { rows in rows.map(\.id) } }
         var seen: Set<TorrentID> = []
         return rows(of: choice).map(\.id).filter { seen.insert($0).inserted }
     }
@@ -72,7 +76,7 @@ extension TransmissionRPC {
         if case .atMost(let ratio) = settings.seeding.ratio { defaults.ratio = ratio }
         if case .atMost(let idle) = settings.seeding.idle { defaults.idle = idle }
         if case .atMost(let time) = settings.seeding.seedTime { defaults.seedTime = time }
-        defaults.now = now()
+        defaults.now = Seedbox.now
         for category in settings.categories {
             defaults.categories[category.name] = category.seedingLimits
         }

@@ -26,14 +26,14 @@ struct TorrentParts: AsyncSequence, Sendable {
 
         mutating func next(isolation actor: isolated (any Actor)?) async -> [UInt8]? {
             guard !hasEnded else { return nil }
-            while next < parts.ids.count, out.bytes.count < Limits.rpcPartBytesMax {
+            while next < parts.ids.count, out.count < Limits.rpcPartBytesMax {
                 let id = parts.ids[next]
                 next += 1
                 // One that was removed meanwhile is passed over.
                 guard let row = parts.seedbox.catalogue.row(id) else { continue }
                 let details = await parts.seedbox.details(of: id, parts.fields.needs)
-                parts.fields.write(
-                    TorrentView(row: row, defaults: parts.defaults, details: details), into: &out)
+                let view = TorrentView(defaults: parts.defaults, details: details)
+                parts.fields.write(row, view, into: &out)
             }
             if next == parts.ids.count {
                 parts.fields.end(into: &out)
@@ -45,12 +45,13 @@ struct TorrentParts: AsyncSequence, Sendable {
 }
 
 /// Parts with something before and after them.
-struct EnclosedParts: AsyncSequence, Sendable {
+struct EnclosedParts<Parts: AsyncSequence & Sendable>: AsyncSequence, Sendable
+where Parts.Element == [UInt8], Parts.Failure == Never {
     typealias Element = [UInt8]
     typealias Failure = Never
 
     let prefix: [UInt8]
-    let parts: TorrentParts
+    let parts: Parts
     let suffix: [UInt8]
 
     func makeAsyncIterator() -> Iterator {
@@ -59,13 +60,15 @@ struct EnclosedParts: AsyncSequence, Sendable {
 
     struct Iterator: AsyncIteratorProtocol {
         var prefix: [UInt8]?
-        var parts: TorrentParts.Iterator
+        var parts: Parts.AsyncIterator
         var suffix: [UInt8]?
 
         mutating func next(isolation actor: isolated (any Actor)?) async -> [UInt8]? {
-            if let prefix = prefix.take() { return prefix }
-            if let part = await parts.next(isolation: actor) { return part }
-            return suffix.take()
+            let prefix = prefix.take() ?? []
+            if let part = await parts.next(isolation: actor) {
+                return prefix.isEmpty ? part : prefix + part
+            }
+            return prefix.isEmpty ? suffix.take() : prefix
         }
     }
 }

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import HTTPTypes
 import JSONText
 
@@ -10,22 +9,14 @@ public struct TransmissionRPC: Sendable {
     /// send, but cannot read the answer that tells this. The same for as long as the program runs,
     /// since some give up if it changes between two answers.
     let sessionID: String
-    let marks: RecentMarks
     /// Of the folder for new torrents, for those who ask again and again.
     let space: FolderSpace
-    let now: @Sendable () -> Int64
 
     public init(_ seedbox: Seedbox) {
-        self.init(seedbox) { Int64(Date().timeIntervalSince1970) }
-    }
-
-    init(_ seedbox: Seedbox, now: @escaping @Sendable () -> Int64) {
         self.seedbox = seedbox
-        self.now = now
         space = FolderSpace { try? seedbox.freeSpace(at: $0) }
         let letters = Array("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
         sessionID = String((0..<48).compactMap { _ in letters.randomElement() })
-        marks = RecentMarks(RecentMarks.Mark(time: now(), revision: seedbox.catalogue.revision))
     }
 
     public static let path = "/transmission/rpc"
@@ -75,7 +66,6 @@ public struct TransmissionRPC: Sendable {
     // MARK: Calls
 
     private func answer(_ json: JSON, for grant: Grant) async -> HTTPReply {
-        marks.note(time: now(), revision: seedbox.catalogue.revision)
         guard let batch = json.elements else { return await reply(to: json, for: grant) }
         guard (1...Limits.rpcBatchMax).contains(batch.count) else {
             let failure = RPCFailure(
@@ -136,8 +126,15 @@ public struct TransmissionRPC: Sendable {
         case .stream(let parts):
             return HTTPReply(
                 headers: [.contentType: "application/json"],
-                body: .stream(EnclosedParts(prefix: prefix, parts: parts, suffix: suffix)))
+                body: Self.enclosed(parts, prefix, suffix))
         }
+    }
+
+    private static func enclosed(
+        _ parts: some AsyncSequence<[UInt8], Never> & Sendable, _ prefix: [UInt8],
+        _ suffix: [UInt8]
+    ) -> HTTPReply.Body {
+        .stream(EnclosedParts(prefix: prefix, parts: parts, suffix: suffix))
     }
 
     private static func reply(_ bytes: [UInt8]) -> HTTPReply {
@@ -171,7 +168,7 @@ public struct TransmissionRPC: Sendable {
 /// What is sent as the arguments of an answer: at once, or as it is written.
 enum RPCResult {
     case arguments([UInt8])
-    case stream(TorrentParts)
+    case stream(any AsyncSequence<[UInt8], Never> & Sendable)
 
     static func value(_ json: JSON) -> RPCResult { .arguments(Array(json.text.utf8)) }
 }

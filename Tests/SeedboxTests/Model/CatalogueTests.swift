@@ -71,6 +71,21 @@ import Testing
         #expect(catalogue.changes(since: 1_000).changed.count == 3)
     }
 
+    @Test func aDeltaOfTooMuchIsAnsweredWithTakeAllAndWhatIsGone() {
+        let catalogue = catalogue(1...6)
+        let start = catalogue.revision
+        catalogue.remove([TorrentID(6)])
+        for id in 1...Int64(4) { catalogue.update(TorrentID(id)) { $0.uploaded = 1 } }
+        #expect(catalogue.changes(since: start, atMost: 4).changed.count == 4)
+        #expect(catalogue.changes(since: start, atMost: 4).isComplete)
+        catalogue.update(TorrentID(5)) { $0.uploaded = 1 }
+        let delta = catalogue.changes(since: start, atMost: 4)
+        #expect(!delta.isComplete)
+        #expect(delta.changed.isEmpty)
+        #expect(delta.removed.map(\.id) == [TorrentID(6)])
+        #expect(delta.revision == catalogue.revision)
+    }
+
     @Test func onlySoManyRemovedTorrentsAreRemembered() {
         let catalogue = Catalogue()
         let start = catalogue.revision

@@ -232,7 +232,7 @@ import Units
         var defaults = TorrentDefaults()
         defaults.now = now
         defaults.spelling = spelling
-        TorrentView(row: row, defaults: defaults, details: details).write(field, into: &out)
+        TorrentView(defaults: defaults, details: details).write(field, of: row, into: &out)
         return try JSON(parsing: out.bytes)
     }
 
@@ -242,7 +242,7 @@ import Units
         var out = JSONWriter()
         fields.begin(removed: nil, into: &out)
         for row in rows {
-            fields.write(TorrentView(row: row, defaults: TorrentDefaults()), into: &out)
+            fields.write(row, TorrentView(defaults: TorrentDefaults()), into: &out)
         }
         fields.end(into: &out)
         return String(decoding: out.bytes, as: UTF8.self)
