@@ -478,12 +478,22 @@ def answers(daemon):
 def times(count, pause, ask, seconds=0):
     """Milliseconds that each of so many took, or of more in so many seconds."""
     taken, end = [], time.monotonic() + seconds
+    hurry(-10)
     while len(taken) < count or time.monotonic() < end:
         start = time.monotonic()
         ask()
         taken.append((time.monotonic() - start) * 1_000)
         time.sleep(pause)
+    hurry(0)
     return taken
+
+
+def hurry(niceness):
+    """Who measures goes first where that is allowed: its own waits are not those of a daemon."""
+    try:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+    except PermissionError:
+        pass
 
 
 def measure_answers(daemon, requests, row):
