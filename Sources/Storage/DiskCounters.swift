@@ -32,7 +32,9 @@ public final class DiskCounters: Sendable {
     /// The kernel's calls, counted here.
     let medium: Medium
 
-    public init() { medium = Self.counted(Medium(), in: tally) }
+    public convenience init() { self.init(counting: Medium()) }
+
+    init(counting medium: Medium) { self.medium = Self.counted(medium, in: tally) }
 
     public var reading: Reading { tally.reading.withLock(\.self) }
 

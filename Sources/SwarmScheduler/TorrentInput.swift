@@ -217,7 +217,7 @@ public struct TorrentCounters: Hashable, Sendable {
     }
 
     /// All that are counted one by one.
-    private static var counts: [WritableKeyPath<TorrentCounters, Int>] {
+    static var counts: [WritableKeyPath<TorrentCounters, Int>] {
         [
             \.unsolicitedBlocks, \.hashFailures, \.blocksBlamed, \.bans, \.snubs,
             \.rejectsReceived, \.rejectsSent, \.dials, \.dialFailures, \.refusedConnections,
