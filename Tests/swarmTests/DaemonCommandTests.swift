@@ -334,6 +334,13 @@ import Testing
         for line in text.split(whereSeparator: \.isNewline) { #expect(line.count <= 80) }
     }
 
+    @Test func anEmptyListSaysHowItIsFilled() throws {
+        let empty = try StubDaemon { _ in (200, #"{"revision":1,"torrents":[]}"#) }
+        let process = try start("list", "--api", "127.0.0.1:\(empty.port)")
+        process.waitUntilExit()
+        #expect(terminal.read(until: "add'").contains("no torrents; add one with 'swarm add'"))
+    }
+
     @Test func topTakesKeysAndGivesTheTerminalBack() throws {
         let process = try start("top")
         let begin = terminal.read(until: "q quit")

@@ -44,6 +44,9 @@ struct List: ParsableCommand {
         guard console.traits.isOutputTerminal else {
             return try console.print(torrents.map { StyledLine(Self.tabbed($0)) })
         }
+        if torrents.isEmpty, torrent.isEmpty, filter.filter == TorrentFilter() {
+            return console.remark("there are no torrents; add one with 'swarm add'")
+        }
         try console.print(
             Self.table(
                 torrents, width: terminalSize(of: .output).width,
