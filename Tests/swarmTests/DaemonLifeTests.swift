@@ -155,6 +155,20 @@ import Testing
         #expect(try run("stats", "--json").objects().first?["torrents"] as? Int == 1)
     }
 
+    @Test func filesAndTorrentsAreRenamed() throws {
+        try run("add", "Film.torrent", "--wait")
+        try wait("it seeds", until: isInState("seeding"))
+        try run("rename", "Film", "Film/c.bin", "d.bin")
+        #expect(try folder.content("Film/d.bin") == testBytes(100_000))
+        try run("rename", "1", "Movie")
+        #expect(try folder.content("Movie/d.bin") == testBytes(100_000))
+        #expect(try torrents("list", "Movie").count == 1)
+        // What stands there is not written over.
+        #expect(try swarm.run("rename", "1", "2", "e", "--api-socket", socket).status == 1)
+        #expect(try folder.content("Movie/d.bin") == testBytes(100_000))
+        #expect(try folder.content("Movie/e") == testBytes(200_000))
+    }
+
     @Test func torrentsAreExportedAndQueued() throws {
         let manifest = try Content.film.manifest()
         let hash = String(repeating: "0f1e2d3c", count: 5)
