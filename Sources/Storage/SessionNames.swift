@@ -24,6 +24,14 @@ extension SessionStore {
         }
     }
 
+    /// The torrents of which that is so.
+    public func renamings() throws(SessionStoreError) -> [TorrentRecord.ID] {
+        try reading { db in
+            try Int64.fetchAll(db, sql: "SELECT torrent FROM renames ORDER BY torrent")
+                .map(TorrentRecord.ID.init(rawValue:))
+        }
+    }
+
     func begin(_ renaming: PendingRenaming, of id: TorrentRecord.ID) throws(SessionStoreError) {
         let steps: Data
         do {

@@ -119,6 +119,33 @@ extension Seedbox {
     }
 }
 
+extension Seedbox {
+    /// What a crash interrupted of renaming is finished, whether the torrents are to be active or
+    /// not.
+    func finishRenamings() async {
+        let pending = try? stored { store throws(SessionStoreError) in try store.renamings() }
+        for id in pending?.map({ TorrentID($0) }) ?? [] where members[id] != nil {
+            do throws(SeedboxError) {
+                try await holding([id]) { () async throws(SeedboxError) in
+                    try await finishRenaming(of: id)
+                }
+            } catch {
+                say(error)
+            }
+        }
+    }
+
+    private func finishRenaming(of id: TorrentID) async throws(SeedboxError) {
+        let (record, metainfo) = try known(id)
+        let content = TorrentContent(metainfo, in: record.folder, store: store, record: id.record)
+        try await blocking { () throws(StorageError) in try content.finishRenaming() }
+        let renamed = try stored { store throws(SessionStoreError) in
+            try store.renamedPaths(of: id.record)
+        }
+        catalogue.update(id) { $0.name = renamed.name(of: metainfo) }
+    }
+}
+
 extension SeedboxError {
     fileprivate init(_ error: any Error) {
         switch error as? RenameError {

@@ -151,6 +151,7 @@ public actor Seedbox {
         catalogue.insert(rows)
         notedRevision = catalogue.revision
         followQueue()
+        Task { [weak self] in await self?.finishRenamings() }
         let incoming = incoming
         Task { [weak self] in
             for await (id, event) in incoming { await self?.take(event, of: id) }
