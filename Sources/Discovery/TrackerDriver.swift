@@ -53,19 +53,23 @@ public actor TrackerDriver {
         public var failed: @Sendable (TrackerURL, TrackerError) -> Void
         /// What a tracker wants its users to know.
         public var warned: @Sendable (TrackerURL, String) -> Void
+        /// No announce or scrape is under way any more.
+        public var quiet: @Sendable () -> Void
 
         public init(
             counters: @escaping @Sendable () async -> Counters,
             found: @escaping @Sendable ([Endpoint], SHA1Digest, TrackerURL) -> Void,
             externalAddress: @escaping @Sendable (Endpoint, TrackerURL) -> Void = { _, _ in },
             failed: @escaping @Sendable (TrackerURL, TrackerError) -> Void = { _, _ in },
-            warned: @escaping @Sendable (TrackerURL, String) -> Void = { _, _ in }
+            warned: @escaping @Sendable (TrackerURL, String) -> Void = { _, _ in },
+            quiet: @escaping @Sendable () -> Void = {}
         ) {
             self.counters = counters
             self.found = found
             self.externalAddress = externalAddress
             self.failed = failed
             self.warned = warned
+            self.quiet = quiet
         }
     }
 
@@ -80,7 +84,7 @@ public actor TrackerDriver {
 
     private let eventLoop: any EventLoop
     private let client: TrackerClient
-    private let hooks: Hooks
+    private var hooks: Hooks
     private var identity: Identity
     private var schedule: TrackerSchedule
     private var peersFound: [TrackerSchedule.TrackerKey: Int] = [:]
@@ -109,6 +113,42 @@ public actor TrackerDriver {
         self.identity = identity
         schedule = TrackerSchedule(
             tiers: tiers, infoHashes: infoHash.wireForms, numWant: numWant, generator: generator)
+    }
+
+    /// Goes on from where another driver was laid by, with `resume`.
+    public init(
+        _ memory: TrackerMemory, port: UInt16, client: TrackerClient, eventLoop: any EventLoop,
+        hooks: Hooks
+    ) {
+        self.eventLoop = eventLoop
+        self.client = client
+        self.hooks = hooks
+        identity = memory.identity
+        identity.port = port
+        schedule = memory.schedule
+        peersFound = memory.peersFound
+    }
+
+    // MARK: Laying by
+
+    /// Lets others be told from now on.
+    public func setHooks(_ hooks: Hooks) { self.hooks = hooks }
+
+    /// What is known, to be gone on from later; nil while anything is under way. Nothing is
+    /// announced from then on, unless by `resume`.
+    public func layBy() -> TrackerMemory? {
+        guard tasks.isEmpty, stopWaiters.isEmpty else { return nil }
+        timer?.cancel()
+        timer = nil
+        timerAt = .distantFuture
+        schedule.shrink()
+        return TrackerMemory(schedule: schedule, identity: identity, peersFound: peersFound)
+    }
+
+    /// Goes on: what is due by now is announced.
+    public func resume() {
+        handle(.tick)
+        if tasks.isEmpty { hooks.quiet() }
     }
 
     // MARK: What the torrent says
@@ -144,7 +184,7 @@ public actor TrackerDriver {
     /// Tells the trackers that we leave, and waits until they have heard it, but not long.
     public func stop() async { await stop(within: Limits.stopTimeMax) }
 
-    func stop(within limit: Interval) async {
+    public func stop(within limit: Interval) async {
         let alarm = eventLoop.scheduleTask(in: TimeAmount(limit)) { [weak self] in
             self?.assumeIsolated { $0.handle(.abandon) }
         }
@@ -224,6 +264,7 @@ public actor TrackerDriver {
     private func end(_ attempt: TrackerSchedule.AttemptID, _ input: TrackerSchedule.Input) {
         tasks[attempt] = nil
         handle(input)
+        if tasks.isEmpty { hooks.quiet() }
     }
 
     private func tick() {

@@ -380,6 +380,9 @@ public struct TrackerSchedule: Sendable {
 
     // MARK: Helpers
 
+    /// Takes no more memory than what there is.
+    public mutating func shrink() { if attempts.isEmpty { attempts = [:] } }
+
     mutating func add(_ url: TrackerURL, tier: Int, next: Instant) {
         lastKey += 1
         let key = TrackerKey(rawValue: lastKey)

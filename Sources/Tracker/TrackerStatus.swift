@@ -53,6 +53,11 @@ public struct TrackerStatus: Hashable, Sendable {
 extension TrackerSchedule {
     public func url(of tracker: TrackerKey) -> TrackerURL? { trackers[tracker]?.url }
 
+    /// Whether a tracker was told that we are here.
+    public var isKnown: Bool {
+        trackers.values.contains { $0.swarms.contains(where: \.isStarted) }
+    }
+
     /// All trackers, by tier and by their order in it.
     public var status: [TrackerStatus] {
         var keys: [TrackerKey] = []
