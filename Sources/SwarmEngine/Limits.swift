@@ -34,4 +34,18 @@ enum Limits {
     static let laterShareDivisor: Int64 = 8
     /// Ports that are tried until one is free over both TCP and UDP.
     static let portAttemptsMax = 8
+    /// How often it is looked which dormant seeds are due.
+    static let sleeperTick = Interval.seconds(1)
+    /// Between the first announces of two dormant seeds, so that ten thousand of them take four
+    /// minutes: less than trackers take to forget, and half of what is let through to one.
+    static let sleeperBeginningSpacing = Interval.milliseconds(25)
+    /// How often a seed is woken to dial peers of whom it is not known whether they fetch.
+    static let sleeperTrialInterval = Interval.seconds(3_600)
+    /// Answers that name peers of a dormant seed, and peers of each, that are kept to be dialled.
+    static let sleeperSourcesMax = 8
+    static let sleeperPeersMax = 100
+    /// Dormant seeds that leave at once.
+    static let sleepersLeavingMax = 256
+    /// URLs of trackers that are kept once for all torrents.
+    static let trackerURLsKept = 4_096
 }

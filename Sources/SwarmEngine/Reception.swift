@@ -1,5 +1,6 @@
 import NIOCore
 import PeerWire
+import Storage
 import SwarmScheduler
 import Synchronization
 import Transport
@@ -16,6 +17,7 @@ final class Reception: PeerConduitOwner {
 
     private let directory: TorrentDirectory
     private let network: PeerNetwork
+    private let sleepers: Sleepers
     private let state = Mutex(State())
     /// Connections of others that have asked for a torrent of ours.
     private let welcomes = Atomic<Int64>(0)
@@ -26,8 +28,12 @@ final class Reception: PeerConduitOwner {
     var welcomeCount: Int64 { welcomes.load(ordering: .relaxed) }
     var hasForeignWelcome: Bool { hasForeign.load(ordering: .relaxed) }
 
-    init(directory: TorrentDirectory, network: PeerNetwork, counters: SessionCounters) {
+    init(
+        directory: TorrentDirectory, sleepers: Sleepers, network: PeerNetwork,
+        counters: SessionCounters
+    ) {
         self.directory = directory
+        self.sleepers = sleepers
         self.network = network
         self.counters = counters
     }
@@ -61,17 +67,35 @@ final class Reception: PeerConduitOwner {
 
     func conduit(_ conduit: PeerConduit, received handshake: Handshake) {
         forget(conduit.id)
+        switch directory.way(of: conduit, handshake) {
         // An unknown name is answered with silence: what we have is nobody's business.
-        guard let torrent = directory.torrent(named: handshake.infoHash) else {
+        case .out:
             counters.count(.unknownTorrent)
             return conduit.close()
+        case .torrent(let torrent): lead(conduit, handshake, to: torrent)
+        case .waitingRoom(let record):
+            conduit.hold(for: self)
+            sleepers.want(record)
         }
         if !conduit.remote.isLocal { hasForeign.store(true, ordering: .relaxed) }
         welcomes.wrappingAdd(1, ordering: .relaxed)
+    }
+
+    private func lead(_ conduit: PeerConduit, _ handshake: Handshake, to torrent: Torrent) {
         guard torrent.loop.inEventLoop else {
             return move(conduit, handshake, to: torrent)
         }
         torrent.conduit(conduit, received: handshake)
+    }
+
+    /// Leads those that have waited for it to a torrent that is awake now.
+    func admitWaiting(for record: TorrentRecord.ID, to torrent: Torrent) {
+        for one in directory.takeWaiting(for: record) {
+            one.conduit.channel.eventLoop.execute {
+                one.conduit.setReading(true)
+                self.lead(one.conduit, one.handshake, to: torrent)
+            }
+        }
     }
 
     /// A torrent lives on one loop with all its connections.
@@ -91,5 +115,6 @@ final class Reception: PeerConduitOwner {
     func conduitClosed(_ conduit: PeerConduit, reason: ConduitClosure) {
         forget(conduit.id)
         if let failure = HandshakeFailure(reason) { counters.count(failure) }
+        directory.leaveWaitingRoom(conduit.id)
     }
 }

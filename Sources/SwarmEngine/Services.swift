@@ -6,6 +6,7 @@ import NIOPosix
 import PeerWire
 import Storage
 import Synchronization
+import Tracker
 import Transport
 import Units
 
@@ -25,6 +26,11 @@ final class Services: Sendable {
     let reception: Reception
     let trackers: TrackerClient?
     let presence: Mutex<Presence>
+    /// Complete torrents that nobody is connected to.
+    let sleepers: Sleepers
+    let sleeperTimer = Mutex<RepeatedTask?>(nil)
+    let trackerURLs = Mutex<[String: TrackerURL]>([:])
+    let loops: any EventLoopGroup
     /// What is near may be named by others.
     let isLocal: Bool
     /// For what waits for the session store or looks at folders, before a torrent has its disk.
@@ -43,9 +49,12 @@ final class Services: Sendable {
         _ configuration: SessionConfiguration, loops: MultiThreadedEventLoopGroup
     ) async throws(EngineError) {
         self.adjustable = Mutex(configuration)
+        self.loops = loops
         let network = PeerNetwork(group: loops, bindAddress: configuration.bindAddress)
+        let sleepers = Sleepers(directory)
         let reception = Reception(
-            directory: directory, network: network, counters: counters)
+            directory: directory, sleepers: sleepers, network: network, counters: counters)
+        self.sleepers = sleepers
         self.network = network
         self.reception = reception
         self.store = try Self.openStore(configuration.stateDirectory)
@@ -66,7 +75,7 @@ final class Services: Sendable {
                 port: ports.port, sockets: ports.sockets,
                 dht: await Self.dht(configuration, ports.sockets, savesTable: table != nil),
                 localDiscovery: await Self.openLocalDiscovery(
-                    configuration, directory, on: loops.next(), seed: .random(in: 0 ... .max))))
+                    configuration, sleepers, on: loops.next(), seed: .random(in: 0 ... .max))))
     }
 
     /// The table of the DHT is this session's alone.

@@ -8,16 +8,28 @@ import Units
 /// Where a session is to be found, and who it finds others by. All of it may change while it runs.
 struct Presence: Sendable {
     /// Where peers are accepted.
-    var port: UInt16 = 0
+    var port: UInt16
     /// Where the DHT is spoken.
-    var sockets: [UDPSocket] = []
-    var dht: DHTDriver?
+    var sockets: [UDPSocket]
+    var dht: DHTDriver? {
+        didSet { if dht !== oldValue { dhtMembership = dht.map { DHTMembership($0) } } }
+    }
+    private(set) var dhtMembership: DHTMembership?
     var localDiscovery: LocalDiscovery?
+
+    init(
+        port: UInt16, sockets: [UDPSocket], dht: DHTDriver?, localDiscovery: LocalDiscovery?
+    ) {
+        (self.port, self.sockets) = (port, sockets)
+        (self.dht, self.localDiscovery) = (dht, localDiscovery)
+        dhtMembership = dht.map { DHTMembership($0) }
+    }
 }
 
 extension Services {
     var port: UInt16 { presence.withLock { $0.port } }
     var dht: DHTDriver? { presence.withLock { $0.dht } }
+    var dhtMembership: DHTMembership? { presence.withLock { $0.dhtMembership } }
     var localDiscovery: LocalDiscovery? { presence.withLock { $0.localDiscovery } }
 
     /// Where our node of the DHT is for who is at `endpoint`; nil if it is not.
@@ -78,6 +90,7 @@ extension Session {
         if old.dht != nil { await stopDHT() }
         await services.giveUp(old.sockets)
         if services.configuration.usesDHT { await startDHT() }
+        services.sleepersFollow(isElsewhere: true)
         for torrent in services.directory.all { await torrent.followPort() }
     }
 
@@ -96,10 +109,11 @@ extension Session {
         }
         if !hasLSD, configuration.usesLSD {
             let discovery = await Services.openLocalDiscovery(
-                configuration, services.directory, on: eventLoops.next(),
+                configuration, services.sleepers, on: eventLoops.next(),
                 seed: services.makeSeed())
             services.presence.withLock { $0.localDiscovery = discovery }
         }
+        services.sleepersFollow()
         for torrent in services.directory.all { await torrent.followPresence() }
     }
 
@@ -156,7 +170,7 @@ extension Torrent {
     }
 
     /// The DHT has ended; what it knew the torrent by is worth nothing.
-    func forgetDHT() { dhtNames = [:] }
+    func forgetDHT() { dhtNames = [] }
 
     private var takesPart: Bool {
         if case .failed = state { return false }

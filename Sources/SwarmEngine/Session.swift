@@ -38,15 +38,20 @@ public actor Session {
     }
 
     /// Takes part in a torrent. What is there of its content is found and checked first, which
-    /// goes on after this returns; the torrent's events tell.
+    /// goes on after this returns; the torrent's events tell. A dormant seed of the same record
+    /// wakes to be this torrent.
     public func add(_ request: TorrentRequest) async throws(EngineError) -> Torrent {
         guard !isStopped else { throw .stopped }
         let torrent = Torrent(
-            request, services: services, loop: loops.next())
+            request, services: services, loop: loops.next(),
+            continuing: services.wake(request.record))
         guard services.directory.insert(torrent) else {
             throw .duplicate(name: request.name)
         }
         await torrent.start()
+        if let record = request.record {
+            services.reception.admitWaiting(for: record, to: torrent)
+        }
         divideLimits()
         keepHouse()
         return torrent
@@ -67,6 +72,7 @@ public actor Session {
         await services.network.close()
         await withTaskGroup(of: Void.self) { group in
             for torrent in services.directory.all { group.addTask { await torrent.stop() } }
+            group.addTask { await self.services.leaveSleepers() }
         }
         await services.shutdown()
         try? await loops.shutdownGracefully()

@@ -24,6 +24,10 @@ extension Torrent: PeerConduitOwner {
 
     /// A peer has named this torrent, or answered when we did.
     func arrived(_ conduit: PeerConduit, _ handshake: Handshake) {
+        // Who was on the way here while it fell asleep waits for it to wake.
+        if isStopping, conduit.isIncoming, services.isDormant(handshake.infoHash) {
+            return services.reception.conduit(conduit, received: handshake)
+        }
         let infoHash = fullInfoHash
         guard infoHash.wireForms.contains(handshake.infoHash),
             !(conduit.isIncoming && isSessionFull)

@@ -16,6 +16,7 @@ extension Torrent {
         startTrackers()
         seekNeighbours()
         joinDHT()
+        hearOfSleep()
         run(.peersFound(request.peers + linkedPeers, .explicit))
     }
 
@@ -38,49 +39,26 @@ extension Torrent {
             leaveDHT()
             return
         }
-        for name in wireNames where dhtNames[name] == nil { dhtNames[name] = join(name, in: dht) }
+        for name in wireNames where dhtNames.insert(name).inserted {
+            services.joinDHT(name, isSeed: isSeed)
+        }
         guard let nodes = metainfo?.nodes, !nodes.isEmpty else { return }
         Task { await dht.add(nodes.map { DHTPlace(host: $0.host, port: $0.port) }) }
     }
 
-    private func join(
-        _ name: SHA1Digest, in dht: DHTDriver
-    ) -> Task<DHTDriver.TorrentID, Never> {
-        let announcement = dhtAnnouncement
-        // A node of a network that is near may name what is near.
-        let source = services.isLocal ? Endpoint(ipv4: 0x7F00_0001, port: 0) : nil
-        return Task {
-            await dht.join(name, announcing: announcement) { [weak self] peers in
-                self?.onLoop { torrent in
-                    guard !torrent.isPrivate else { return }
-                    torrent.run(.peersFound(peers, .dht, from: source))
-                }
-            }
-        }
-    }
-
-    private var dhtAnnouncement: DHTAnnouncement {
-        DHTAnnouncement(port: listenPort, isSeed: machine?.isSeeding ?? false)
-    }
+    private var isSeed: Bool { machine?.isSeeding ?? false }
 
     /// We may be a seed now.
     func tellDHT() {
-        guard let dht = services.dht else { return }
-        let announcement = dhtAnnouncement
-        for joining in dhtNames.values {
-            Task { await dht.update(joining.value, announcing: announcement) }
-        }
+        for name in dhtNames { services.joinDHT(name, isSeed: isSeed) }
     }
 
     /// - Returns: what ends when the DHT has forgotten the torrent.
     @discardableResult
     func leaveDHT() -> Task<Void, Never>? {
-        let joinings = Array(dhtNames.values)
-        dhtNames = [:]
-        guard let dht = services.dht, !joinings.isEmpty else { return nil }
-        return Task {
-            for joining in joinings { await dht.leave(joining.value) }
-        }
+        let names = dhtNames
+        dhtNames = []
+        return names.isEmpty ? nil : services.dhtMembership?.leave(names)
     }
 }
 

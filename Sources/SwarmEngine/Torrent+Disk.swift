@@ -21,6 +21,7 @@ extension Torrent {
 extension Torrent {
     /// Finds out what the torrent is and what is there of its content, then takes part.
     func start() {
+        takeUp()
         // On a thread of the disk, since it asks the session store.
         isOpening = services.startup.run(.sync) {
             switch self.request.source {

@@ -21,11 +21,13 @@ extension Torrent {
         for infoHash in wireNames { services.localDiscovery?.withdraw(infoHash) }
     }
 
-    /// A neighbour takes part in the torrent. Called from any thread.
-    nonisolated func neighbourFound(_ endpoint: Endpoint) {
+    /// Others than its trackers name peers. Called from any thread.
+    nonisolated func found(
+        _ peers: [Endpoint], _ origin: PeerOrigins, from source: Endpoint? = nil
+    ) {
         onLoop { me in
             guard !me.isPrivate else { return }
-            me.run(.peersFound([endpoint], .lsd))
+            me.run(.peersFound(peers, origin, from: source))
         }
     }
 }
@@ -33,7 +35,7 @@ extension Torrent {
 extension Services {
     /// Joins the groups of the local network; what is heard goes to its torrent.
     static func openLocalDiscovery(
-        _ configuration: SessionConfiguration, _ directory: TorrentDirectory,
+        _ configuration: SessionConfiguration, _ sleepers: Sleepers,
         on loop: any EventLoop, seed: UInt64
     ) async -> LocalDiscovery? {
         guard configuration.usesLSD else { return nil }
@@ -42,7 +44,7 @@ extension Services {
         let discovery = LocalDiscovery(
             local, on: loop, seed: seed, logger: configuration.logger,
             found: { infoHash, endpoint in
-                directory.torrent(named: infoHash)?.neighbourFound(endpoint)
+                sleepers.found([endpoint], by: infoHash, .lsd)
             })
         await discovery.start()
         return discovery

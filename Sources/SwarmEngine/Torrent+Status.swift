@@ -62,21 +62,7 @@ extension Torrent {
     /// The trackers, by tier.
     public func trackers() async -> [TrackerStatus] {
         guard let trackers else { return [] }
-        let snapshot = await trackers.snapshot()
-        let wallClock = Int64(Date().timeIntervalSince1970)
-        func time(_ instant: Instant?) -> Int64? {
-            instant.map { wallClock + Int64(($0 - snapshot.now).seconds.rounded()) }
-        }
-        return snapshot.trackers.map { tracker in
-            let swarm = tracker.swarms.first { $0.state != .idle } ?? tracker.swarms.first
-            return TrackerStatus(
-                url: "\(tracker.url)", tier: tracker.tier, state: .init(swarm?.state),
-                message: swarm?.lastError.map { "\($0)" } ?? swarm?.warning,
-                failCount: swarm?.failCount ?? 0, seeds: tracker.counts.seeders,
-                leechers: tracker.counts.leechers, downloads: tracker.counts.downloads,
-                peersInAnswer: snapshot.peersFound[tracker.key],
-                lastAnnounce: time(swarm?.lastAnswer), nextAnnounce: time(swarm?.nextAnnounce))
-        }
+        return TrackerStatus.all(await trackers.snapshot())
     }
 
     /// What earlier runs counted, and this one.
@@ -110,12 +96,35 @@ struct LastTransfer: Sendable {
     var had: Int64 = 0
     var left: Int64 { max(0, wanted - had) }
 
-    init(contentLength: Int64) { self.wanted = contentLength }
+    init(contentLength: Int64, isThere: Bool = false) {
+        self.wanted = contentLength
+        self.had = isThere ? contentLength : 0
+    }
 
     init(_ machine: TorrentMachine) {
         self.uploaded = machine.uploaded
         self.downloaded = machine.downloaded
         (self.wanted, self.had) = machine.wantedBytes
+    }
+}
+
+extension TrackerStatus {
+    /// As a driver knows them at one moment.
+    static func all(_ snapshot: TrackerDriver.Snapshot) -> [TrackerStatus] {
+        let wallClock = Services.now
+        func time(_ instant: Instant?) -> Int64? {
+            instant.map { wallClock + Int64(($0 - snapshot.now).seconds.rounded()) }
+        }
+        return snapshot.trackers.map { tracker in
+            let swarm = tracker.swarms.first { $0.state != .idle } ?? tracker.swarms.first
+            return TrackerStatus(
+                url: "\(tracker.url)", tier: tracker.tier, state: .init(swarm?.state),
+                message: swarm?.lastError.map { "\($0)" } ?? swarm?.warning,
+                failCount: swarm?.failCount ?? 0, seeds: tracker.counts.seeders,
+                leechers: tracker.counts.leechers, downloads: tracker.counts.downloads,
+                peersInAnswer: snapshot.peersFound[tracker.key],
+                lastAnnounce: time(swarm?.lastAnswer), nextAnnounce: time(swarm?.nextAnnounce))
+        }
     }
 }
 

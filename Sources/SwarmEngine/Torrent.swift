@@ -66,7 +66,9 @@ public actor Torrent {
     var link: MagnetLink?
     var trackers: TrackerDriver?
     /// The names by which the torrent is looked for in the DHT, and what it is known by there.
-    var dhtNames: [SHA1Digest: Task<DHTDriver.TorrentID, Never>] = [:]
+    var dhtNames: Set<SHA1Digest> = []
+    /// What it was before it fell asleep the last time.
+    var continuity: Continuity
     var state = TorrentStatus.State.checking(done: 0, total: 0)
     var startedComplete = false
     var lastTransfer: LastTransfer
@@ -104,7 +106,8 @@ public actor Torrent {
     private var stopWaiters: [CheckedContinuation<Void, Never>] = []
 
     init(
-        _ request: TorrentRequest, services: Services, loop: any EventLoop
+        _ request: TorrentRequest, services: Services, loop: any EventLoop,
+        continuing continuity: Continuity? = nil
     ) {
         var metainfo: Metainfo?
         if case .metainfo(let given) = request.source { metainfo = given }
@@ -113,8 +116,10 @@ public actor Torrent {
         self.wishes = Mutex(request)
         self.services = services
         self.loop = loop
-        self.ourID = services.makePeerID()
-        self.lastTransfer = LastTransfer(contentLength: metainfo?.layout.contentLength ?? 0)
+        self.ourID = continuity?.peerID ?? services.makePeerID()
+        self.continuity = continuity ?? Continuity()
+        self.lastTransfer = LastTransfer(
+            contentLength: metainfo?.layout.contentLength ?? 0, isThere: continuity != nil)
         var log = services.configuration.logger
         log[metadataKey: "torrent"] = "\(request.infoHash)"
         self.log = log
@@ -226,6 +231,17 @@ public actor Torrent {
         guard !isFinishedStopping else { return }
         if !isStopping { beginStopping() }
         await withCheckedContinuation { stopWaiters.append($0) }
+    }
+
+    /// Ends without a word to others: a dormant seed takes its place. `stop` waits for the end.
+    func closeQuietly() {
+        isStopping = true
+        timer?.cancel()
+        if let machine { lastTransfer = LastTransfer(machine) }
+        settleCounters()
+        machine = nil
+        closeConnections()
+        closeStorage()
     }
 
     private func beginStopping() {

@@ -4,6 +4,7 @@ import Hashing
 import Kademlia
 import Metainfo
 import PeerWire
+import SwarmScheduler
 import Testing
 import Units
 
@@ -76,7 +77,7 @@ import Units
         #expect(await !torrent.showsDHT)
         #expect(await !torrent.ourHandshake(naming: manifest.infoHash.primary).supportsDHT)
         // What neighbours say of it is not heeded.
-        torrent.neighbourFound(Endpoint(ipv4: 0x7F00_0001, port: 7_000))
+        torrent.found([Endpoint(ipv4: 0x7F00_0001, port: 7_000)], .lsd)
         #expect(await torrent.status().peersKnown == 0)
         // The same content in the open is.
         _ = try await seed(open, in: session)

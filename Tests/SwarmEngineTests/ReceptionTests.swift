@@ -10,9 +10,10 @@ import Units
     private let reception: Reception
 
     init() {
+        let directory = TorrentDirectory()
         counters = SessionCounters()
         reception = Reception(
-            directory: TorrentDirectory(),
+            directory: directory, sleepers: Sleepers(directory),
             network: PeerNetwork(
                 group: MultiThreadedEventLoopGroup.singleton, bindAddress: nil),
             counters: counters)
