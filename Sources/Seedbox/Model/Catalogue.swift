@@ -88,12 +88,9 @@ public final class Catalogue: Sendable {
     }
 
     /// Changes rows by what passes by itself, such as seconds: nobody is told of that.
-    func updateSilently(_ ids: some Sequence<TorrentID>, _ change: (inout TorrentRow) -> Void) {
+    func updateSilently(_ change: (inout TorrentRow) -> Void) {
         table.withLock { table in
-            for id in ids {
-                guard let position = table.position(of: id) else { continue }
-                change(&table.rows[position])
-            }
+            for position in table.rows.indices { change(&table.rows[position]) }
         }
     }
 

@@ -18,6 +18,17 @@ struct Member {
     var isToBeChecked = false
     /// It has failed, and waits for its user.
     var hasFailed = false
+    /// It is in the session, and asleep.
+    var isDormant = false
+    /// It is to wake, or has just woken.
+    var isWanted = false
+    /// It was opened because it was wanted: until it is known that nothing has changed on the
+    /// disk, it is what it was.
+    var isWaking = false
+    /// How long nobody was connected to it, while it was awake.
+    var quiet = Quiet()
+    /// It has had nothing to do for long.
+    var isSleepy = false
 
     /// What had been counted when it was last started.
     var downloadedBefore: Int64 = 0
@@ -32,6 +43,13 @@ struct Member {
         self.isPaused = isPaused
         self.bypassesQueue = bypassesQueue
         self.filePriorities = filePriorities
+    }
+
+    /// It is open from now on.
+    mutating func begin() {
+        isWaking = isDormant
+        (needsRestart, isDormant, isWanted, isSleepy) = (false, false, false, false)
+        quiet = Quiet()
     }
 
     init(_ record: SeedboxRecord) {

@@ -29,6 +29,9 @@ extension Limits {
     static let noteSeconds = 20
     /// Torrents at which nothing happens are asked how they are once in so many seconds.
     static let idlePollSeconds = 30
+    /// Complete torrents to which nobody is connected for so many seconds fall asleep: as long as
+    /// dialled peers may take to answer, and peers that come again and again to do so.
+    static let sleepAfterSeconds: Int64 = 90
     /// Seconds after which a seedbox that ends waits no more.
     static let shutdownSeconds = 8
     /// Addresses of peers that a user names for a torrent at once.

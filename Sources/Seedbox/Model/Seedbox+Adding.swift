@@ -127,6 +127,7 @@ extension Seedbox {
             let tiers = metainfo.announceTiers
             try keepTrackers(tiers, of: row.id, metainfo)
             if let torrent = torrent(row.id) { Task { await torrent.setTrackers(tiers) } }
+            rouse(row.id)
         }
     }
 }

@@ -102,11 +102,15 @@ extension Seedbox {
         // For when it is active.
         let known = firstPeers[id] ?? []
         firstPeers[id] = Array((known + peers).suffix(Limits.peersNamedMax))
+        rouse(id)
     }
 
     public func reannounce(_ ids: [TorrentID]) async throws(SeedboxError) {
         try expect(ids)
-        for id in ids { await torrent(id)?.reannounce() }
+        for id in ids {
+            if members[id]?.isDormant == true { session.reannounce(dormant: id.record) }
+            await torrent(id)?.reannounce()
+        }
     }
 }
 
@@ -195,7 +199,10 @@ extension Seedbox {
         }
         catalogue.update(id) { $0.bytesWanted = selection.bytesWanted }
         try save([id])
-        guard let torrent = torrent(id) else { return try recount(id, selection.wanted) }
+        guard let torrent = torrent(id) else {
+            try recount(id, selection.wanted)
+            return rouse(id)
+        }
         do throws(EngineError) {
             try await torrent.select(selection.wanted, priorities: selection.priorities)
         } catch {
@@ -258,6 +265,7 @@ extension Seedbox {
             try save([id])
         }
         await torrent(id)?.setTrackers(tiers)
+        rouse(id)
     }
 
     func keepTrackers(

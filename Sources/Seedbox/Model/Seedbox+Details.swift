@@ -51,10 +51,8 @@ extension Seedbox {
         of id: TorrentID
     ) async throws(SeedboxError) -> [TrackerRow] {
         try expectRow(id)
-        if let torrent = torrent(id) {
-            let trackers = await torrent.trackers()
-            if !trackers.isEmpty { return trackers.map { TrackerRow($0) } }
-        }
+        let active = await sessionTrackers(id)
+        if !active.isEmpty { return active.map { TrackerRow($0) } }
         let known = try stored { store throws(SessionStoreError) in
             try store.torrent(id.record)
         }
@@ -121,7 +119,7 @@ extension Seedbox {
         let torrent = row.state.isActive ? torrent(row.id) : nil
         var facts = SlownessFacts(
             row, counters: await torrent?.slowness() ?? SlownessCounters(),
-            trackers: await torrent?.trackers().map { TrackerRow($0) } ?? [])
+            trackers: await sessionTrackers(row.id).map { TrackerRow($0) })
         facts.secondsListening = statistics.thisRun.secondsActive
         facts.incomingConnections = incomingConnections
         return Slowness.reasons(of: facts)

@@ -9,8 +9,10 @@ import Units
 
 extension Seedbox {
     /// Asks the queue who may be active now, and brings about what it says.
+    ///
+    /// - Parameter whole: those that go to sleep at once if they may be active.
     @discardableResult
-    func followQueue() -> [Task<Void, Never>] {
+    func followQueue(layingDown whole: Set<TorrentRecord.ID> = []) -> [Task<Void, Never>] {
         guard !isStopping else { return [] }
         let (members, stalled) = (members, stalled)
         let entries = catalogue.withRows { rows in
@@ -25,10 +27,11 @@ extension Seedbox {
             }
         }
         let admitted = QueueRule(settings.queue).active(among: entries)
+        let sleepers = layDown(whole.filter { admitted.contains(TorrentID($0)) })
         var tasks: [Task<Void, Never>] = []
         for (id, member) in members where member.isAdmitted != admitted.contains(id) {
             self.members[id]?.isAdmitted = admitted.contains(id)
-            tasks.append(settle(id))
+            if !sleepers.contains(id.record) { tasks.append(settle(id)) }
         }
         return tasks
     }
@@ -45,6 +48,10 @@ extension Seedbox {
     private enum Step {
         case open
         case close(Torrent)
+        /// Let it sleep.
+        case lull(Torrent)
+        /// It sleeps, and is to be no part of the session any more.
+        case leave
     }
 
     private func nextStep(_ id: TorrentID) -> Step? {
@@ -52,10 +59,12 @@ extension Seedbox {
         let torrent = torrent(id)
         let shouldBeActive = (member.isAdmitted || member.isToBeChecked) && member.holds == 0
         switch (torrent, shouldBeActive) {
-        case (nil, true): return .open
+        case (nil, true): return member.isDormant && !member.isWanted ? nil : .open
         case (let torrent?, false): return .close(torrent)
-        case (let torrent?, true): return member.needsRestart ? .close(torrent) : nil
-        case (nil, false): return nil
+        case (let torrent?, true):
+            if member.needsRestart { return .close(torrent) }
+            return member.isSleepy ? .lull(torrent) : nil
+        case (nil, false): return member.isDormant ? .leave : nil
         }
     }
 
@@ -64,6 +73,8 @@ extension Seedbox {
             switch step {
             case .open: await open(id)
             case .close(let torrent): await close(id, torrent)
+            case .lull(let torrent): await lull(id, torrent)
+            case .leave: await leave(id)
             }
         }
         settling[id] = nil
@@ -72,8 +83,8 @@ extension Seedbox {
 
     /// What a torrent that is not active shows.
     func showRest(_ id: TorrentID) {
-        guard let member = members[id], torrent(id) == nil, !member.hasFailed,
-            !member.isToBeChecked
+        guard let member = members[id], torrent(id) == nil, !member.isDormant,
+            !member.hasFailed, !member.isToBeChecked
         else { return }
         catalogue.update(id) { row in
             row.state = member.isPaused ? .paused : .queued
@@ -116,13 +127,11 @@ extension Seedbox {
             request.onEvent = { event in
                 // Very many, and the poll sees what comes of them.
                 if case .pieceCompleted = event { return }
-                happenings.yield((id, event))
+                happenings.yield((id, .awake(event)))
             }
             let torrent = try await session.add(request)
-            members[id]?.needsRestart = false
+            members[id]?.begin()
             shared.active.withLock { $0[id] = torrent }
-            let now = Self.now
-            catalogue.update(id) { $0.started = now }
             startCounting(id)
             // Some may have been named while it was opened.
             if let peers = firstPeers.removeValue(forKey: id) { await torrent.addPeers(peers) }
@@ -137,8 +146,11 @@ extension Seedbox {
         members[id]?.downloadedBefore = row.downloaded
         members[id]?.uploadedBefore = row.uploaded
         members[id]?.wastedBefore = row.wasted
+        guard members[id]?.isWaking != true else { return }
         members[id]?.seedingSince = nil
+        let now = Self.now
         catalogue.update(id) { row in
+            row.started = now
             row.error = nil
             if row.content == nil { row.state = .fetchingMetadata } else { row.state = .checking }
         }
@@ -214,7 +226,7 @@ extension Seedbox {
         return request
     }
 
-    private func enterOpening() async {
+    func enterOpening() async {
         guard opening >= Limits.opensAtOnceMax, !isStopping else {
             opening += 1
             return
@@ -223,7 +235,7 @@ extension Seedbox {
         await withCheckedContinuation { openingWaiters.append($0) }
     }
 
-    private func leaveOpening() {
+    func leaveOpening() {
         guard !openingWaiters.isEmpty else {
             opening -= 1
             return

@@ -133,7 +133,7 @@ extension Seedbox {
         lastTick = now
         ticks += 1
         recent.note(time: now, revision: catalogue.revision)
-        for (id, torrent) in due() {
+        for (id, torrent) in due(now: now) {
             await poll(id, torrent, now: now)
             if isTurn(of: id) { await pollTrackers(id, torrent) }
         }
@@ -147,18 +147,16 @@ extension Seedbox {
 
     /// Those at which something happens are asked each second, the others in turn. One at which a
     /// peer has come and gone since the last time says so.
-    private func due() -> [(TorrentID, Torrent)] {
-        let active = shared.active.withLock { $0 }
+    private func due(now: Int64) -> [(TorrentID, Torrent)] {
         let disturbed = disturbed
         self.disturbed = []
-        return catalogue.withRows { rows in
-            rows.compactMap { row in
-                guard let torrent = active[row.id] else { return nil }
-                let isIdle =
-                    row.state == .seeding && row.peersConnected == 0 && row.uploadRate == 0
-                    && torrent.connectionCount == 0 && !disturbed.contains(row.id)
-                return isIdle && !isTurn(of: row.id) ? nil : (row.id, torrent)
-            }
+        return shared.active.withLock { $0 }.filter { id, torrent in
+            guard let row = catalogue.row(id) else { return false }
+            let isIdle =
+                row.state == .seeding && row.peersConnected == 0 && row.uploadRate == 0
+                && torrent.connectionCount == 0 && !disturbed.contains(id)
+            noteQuiet(id, isQuiet: isIdle, now: now)
+            return !isIdle || isTurn(of: id) || members[id]?.isWaking == true
         }
     }
 
@@ -170,7 +168,12 @@ extension Seedbox {
     /// What its trackers say of the swarm, and whether they answer.
     private func pollTrackers(_ id: TorrentID, _ torrent: Torrent) async {
         let trackers = await torrent.trackers()
-        guard self.torrent(id) === torrent, !trackers.isEmpty else { return }
+        guard self.torrent(id) === torrent else { return }
+        note(trackers, of: id)
+    }
+
+    func note(_ trackers: [TrackerStatus], of id: TorrentID) {
+        guard !trackers.isEmpty else { return }
         let works = trackers.contains { $0.state == .working }
         let failure = trackers.first { $0.state == .failing || $0.state == .disabled }
         let warning = trackers.first { $0.state == .working && $0.message != nil }?.message
@@ -195,6 +198,11 @@ extension Seedbox {
         guard self.torrent(id) === torrent, let member = members[id], !member.hasFailed else {
             return
         }
+        if member.isWaking {
+            // Files are looked at, as they were known: for others nothing happens.
+            if case .checking(_, total: 0) = status.state { return }
+            members[id]?.isWaking = false
+        }
         let before = catalogue.row(id)
         catalogue.update(id) { $0.take(status, member, now: now) }
         guard let before, let after = catalogue.row(id) else { return }
@@ -214,8 +222,7 @@ extension Seedbox {
 
     private func passTime(_ elapsed: Int64) {
         guard elapsed > 0 else { return }
-        let ids = shared.active.withLock { Array($0.keys) }
-        catalogue.updateSilently(ids) { row in
+        catalogue.updateSilently { row in
             switch row.state {
             case .seeding: row.secondsSeeding += elapsed
             case .downloading, .fetchingMetadata, .noSpace: row.secondsDownloading += elapsed

@@ -42,14 +42,20 @@ public actor Seedbox {
     var changes: SettingsChanges
     var isStopping = false
     /// What happens to torrents, in its order, from their event loops.
-    nonisolated let happenings: AsyncStream<(TorrentID, TorrentEvent)>.Continuation
-    private let incoming: AsyncStream<(TorrentID, TorrentEvent)>
+    nonisolated let happenings: AsyncStream<(TorrentID, Happening)>.Continuation
+    private let incoming: AsyncStream<(TorrentID, Happening)>
     var ticking: Task<Void, Never>?
     /// What of the catalogue is in the store.
     var notedRevision: UInt64 = 0
     var lastTick: Int64
     var ticks: Int64 = 0
     var ratesInUse: RateRule.Rates?
+
+    /// What happens to a torrent.
+    enum Happening {
+        case awake(TorrentEvent)
+        case dormant(DormantEvent)
+    }
 
     /// What any thread may ask for.
     final class Shared: Sendable {
@@ -105,7 +111,11 @@ public actor Seedbox {
             bufferingPolicy: .bufferingNewest(Limits.happeningsMax))
         self.catalogue = Catalogue(startingAt: RestartRule.firstRevision(startedAt: now))
         self.recent = RecentMarks(RecentMarks.Mark(time: now, revision: catalogue.revision))
-        begin(loaded.records)
+        let happenings = happenings
+        session.listenToDormant { record, event in
+            happenings.yield((TorrentID(record), .dormant(event)))
+        }
+        begin(loaded.records, whole: loaded.whole)
     }
 
     /// What is on the disk, and the right to change it.
@@ -113,6 +123,8 @@ public actor Seedbox {
         let lock: StateLock
         let store: SessionStore
         let records: [SeedboxRecord]
+        /// Those that are seeds without being looked at.
+        let whole: Set<TorrentRecord.ID>
         let settings: String?
         let statistics: String?
 
@@ -126,6 +138,7 @@ public actor Seedbox {
             lock = try StateLock(folder: folder)
             do throws(SessionStoreError) {
                 records = try store.seedboxRecords()
+                whole = try store.wholeTorrents()
                 settings = try store.value(named: Seedbox.settingsName)
                 statistics = try store.value(named: Seedbox.statisticsName)
             } catch {
@@ -137,7 +150,7 @@ public actor Seedbox {
     static let settingsName = "settings"
     static let statisticsName = "statistics"
 
-    private func begin(_ records: [SeedboxRecord]) {
+    private func begin(_ records: [SeedboxRecord], whole: Set<TorrentRecord.ID>) {
         var texts = SharedTexts()
         members.reserveCapacity(records.count)
         var rows: [TorrentRow] = []
@@ -150,11 +163,11 @@ public actor Seedbox {
         }
         catalogue.insert(rows)
         notedRevision = catalogue.revision
-        followQueue()
+        followQueue(layingDown: whole)
         Task { [weak self] in await self?.finishRenamings() }
         let incoming = incoming
         Task { [weak self] in
-            for await (id, event) in incoming { await self?.take(event, of: id) }
+            for await (id, happening) in incoming { await self?.take(happening, of: id) }
         }
         ticking = Task { [weak self] in
             while !Task.isCancelled {

@@ -46,7 +46,7 @@ import Testing
         #expect(catalogue.update(TorrentID(1)) { $0.uploaded = 0 })
         #expect(catalogue.revision == start)
         #expect(!catalogue.update(TorrentID(8)) { $0.uploaded = 1 })
-        catalogue.updateSilently([TorrentID(2)]) { $0.secondsSeeding = 5 }
+        catalogue.updateSilently { if $0.id == TorrentID(2) { $0.secondsSeeding = 5 } }
         #expect(catalogue.revision == start)
         #expect(catalogue.row(TorrentID(2))?.secondsSeeding == 5)
     }

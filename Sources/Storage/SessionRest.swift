@@ -1,0 +1,45 @@
+import Foundation
+import GRDB
+import Units
+
+extension SessionStore {
+    /// The torrents of which every piece is recorded, in a folder that is where it was, and whose
+    /// content is not on its way to another one, or to another name. They can be served without
+    /// being looked at.
+    public func wholeTorrents() throws(SessionStoreError) -> Set<TorrentRecord.ID> {
+        try reading { db in
+            var whole: Set<TorrentRecord.ID> = []
+            var folders: [String: FolderIdentity?] = [:]
+            let rows = try Row.fetchCursor(
+                db,
+                sql: """
+                    SELECT torrent, folder, piece_count, pieces, folder_device, folder_inode
+                    FROM resume JOIN torrents ON torrents.id = resume.torrent
+                    WHERE torrent NOT IN (SELECT torrent FROM moves)
+                        AND torrent NOT IN (SELECT torrent FROM renames)
+                    """)
+            while let row = try rows.next() {
+                let path = try row.decode(String.self, atIndex: 1)
+                if folders[path] == nil { folders[path] = .some(FolderIdentity(at: path)) }
+                let recorded = FolderIdentity(
+                    device: UInt64(bitPattern: try row.decode(atIndex: 4)),
+                    inode: UInt64(bitPattern: try row.decode(atIndex: 5)))
+                let count = Int(clamping: try row.decode(Int64.self, atIndex: 2))
+                let pieces = try row.decode(Data.self, atIndex: 3)
+                guard let folder = folders[path] ?? nil, !recorded.mayBeUnmounted(now: folder),
+                    Bitfield(wireBytes: pieces, count: count)?.isFull == true
+                else { continue }
+                whole.insert(TorrentRecord.ID(rawValue: try row.decode(atIndex: 0)))
+            }
+            return whole
+        }
+    }
+}
+
+extension FolderIdentity {
+    /// Of what is at the path now; nil if nothing is.
+    fileprivate init?(at path: String) {
+        guard let found = FileIdentity(at: path) else { return nil }
+        self.init(device: found.device, inode: found.inode)
+    }
+}
