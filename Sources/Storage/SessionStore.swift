@@ -75,6 +75,25 @@ public final class SessionStore: Sendable {
         }
     }
 
+    /// One of the values that a seedbox keeps in the store at `path`, which may be in use and is
+    /// not changed by this: neither brought to a newer schema nor mended.
+    public static func keptValue(
+        named name: String, in path: String
+    ) throws(SessionStoreError) -> String? {
+        var configuration = Configuration()
+        configuration.readonly = true
+        configuration.busyMode = .timeout(Limits.storeBusySeconds)
+        do {
+            return try DatabaseQueue(path: path, configuration: configuration).read { db in
+                guard try db.tableExists("seedbox_values") else { return nil }
+                return try String.fetchOne(
+                    db, sql: "SELECT value FROM seedbox_values WHERE name = ?", arguments: [name])
+            }
+        } catch {
+            throw SessionStoreError(error)
+        }
+    }
+
     // MARK: - Torrents
 
     /// Adds a torrent, or finds it if it is there already in that folder. What is `nil` here stays
@@ -260,8 +279,11 @@ public final class SessionStore: Sendable {
     // MARK: - Opening
 
     private static func open(_ path: String) throws(SessionStoreError) -> DatabaseQueue {
-        // Made by SQLite it would be for everybody to read, and so would the files beside it.
-        let made = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        // Made by SQLite it would be for everybody to read, and so would the files beside it. One
+        // that is there is not opened here: closing it would take away the locks that another
+        // connection of this process has on it, and the next program to leave the store would
+        // remove the journal beneath that one.
+        let made = Glibc.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         if made >= 0 { close(made) }
         do {
             var configuration = Configuration()
@@ -286,8 +308,15 @@ public final class SessionStore: Sendable {
         }
     }
 
-    /// Makes the folder and those that it is in, for this user only. Gives the system's error
-    /// number, or 0.
+    /// Makes the folder that a store is to be in, and those that it is in, for this user only.
+    public static func makeFolder(_ path: String) throws(SessionStoreError) {
+        let failure = makeFolders(path)
+        guard failure == 0 else {
+            throw .cannotOpen(path: path, reason: String(cString: strerror(failure)))
+        }
+    }
+
+    /// Gives the system's error number, or 0.
     private static func makeFolders(_ path: String) -> Int32 {
         var made = path.hasPrefix("/") ? "" : "."
         for element in path.split(separator: "/") {
@@ -306,10 +335,7 @@ public final class SessionStore: Sendable {
     /// two change the journal's mode, and two would both make the tables.
     private static func lock(_ path: String) throws(SessionStoreError) -> Descriptor {
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
-        let failure = makeFolders(folder)
-        guard failure == 0 else {
-            throw .cannotOpen(path: folder, reason: String(cString: strerror(failure)))
-        }
+        try makeFolder(folder)
         let raw = Glibc.open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard raw >= 0 else {
             throw .cannotOpen(path: path, reason: String(cString: strerror(errno)))

@@ -247,6 +247,48 @@ import Units
         }
     }
 
+    /// The locks of this process on the file, as the kernel lists them.
+    private func lockCount(on path: String) throws -> Int {
+        var status = stat()
+        try #require(stat(path, &status) == 0)
+        let (own, inode) = ("\(getpid())", ":\(status.st_ino)")
+        return try String(contentsOfFile: "/proc/locks", encoding: .utf8)
+            .split(separator: "\n").count { line in
+                let words = line.split(separator: " ")
+                return words.contains { $0 == "POSIX" } && words.contains { $0 == own }
+                    && words.contains { $0.hasSuffix(inode) }
+            }
+    }
+
+    /// Without them the next program that closes the store takes its journal away.
+    @Test func openingItOnceMoreTakesNoLocksAway() throws {
+        let first = try SessionStore(path: path)
+        _ = try first.add(hash(1), name: "a", folder: "/x", now: 1)
+        #expect(try lockCount(on: path) == 1)
+        let second = try SessionStore(path: path)
+        _ = try second.torrents()
+        #expect(try lockCount(on: path) == 1)
+        withExtendedLifetime(first) {}
+    }
+
+    @Test func lookingAtAKeptValueChangesNothing() throws {
+        #expect(throws: SessionStoreError.self) {
+            try SessionStore.keptValue(named: "settings", in: path)
+        }
+        #expect(!FileManager.default.fileExists(atPath: path))
+        let store = try SessionStore(path: path)
+        #expect(try SessionStore.keptValue(named: "settings", in: path) == nil)
+        try store.set("{}", named: "settings")
+        #expect(try SessionStore.keptValue(named: "settings", in: path) == "{}")
+
+        let broken = scratch.path + "/broken.db"
+        try Data(repeating: 7, count: 4_096).write(to: URL(filePath: broken))
+        #expect(throws: SessionStoreError.self) {
+            try SessionStore.keptValue(named: "settings", in: broken)
+        }
+        #expect(try Data(contentsOf: URL(filePath: broken)).count == 4_096)
+    }
+
     @Test func aStoreThatCannotBeMadeSaysWhere() throws {
         try scratch.write([], to: "file")
         let path = scratch.path + "/file/session.db"
