@@ -1,5 +1,6 @@
 import Dispatch
 import Glibc
+import Storage
 import Synchronization
 
 /// Runs what the seedbox does, in order, on a thread that may wait for the session store. So a
@@ -19,7 +20,13 @@ final class OwnThread: SerialExecutor {
 final class StateLock: Sendable {
     private let descriptor: Mutex<Int32?>
 
+    /// Makes the folder if need be.
     init(folder: String) throws(SeedboxError) {
+        do throws(SessionStoreError) {
+            try SessionStore.makeFolder(folder)
+        } catch {
+            throw SeedboxError(error)
+        }
         let path = folder + "/seedbox.lock"
         let opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard opened >= 0 else {

@@ -129,14 +129,10 @@ public actor Seedbox {
         let statistics: String?
 
         init(_ folder: String, now: Int64) throws(SeedboxError) {
-            do throws(SessionStoreError) {
-                // It makes the folder that the lock is in.
-                store = try SessionStore(path: folder + "/session.db")
-            } catch {
-                throw SeedboxError(error)
-            }
+            // Before anything of another seedbox's is opened.
             lock = try StateLock(folder: folder)
             do throws(SessionStoreError) {
+                store = try SessionStore(path: folder + "/session.db")
                 records = try store.seedboxRecords()
                 whole = try store.wholeTorrents()
                 settings = try store.value(named: Seedbox.settingsName)
