@@ -42,6 +42,9 @@ enum Limits {
     /// Words that a shell is offered to complete a torrent's name; more help nobody.
     static let completionsMax = 1_000
 
+    /// Signals to stop that come within this time of the first are the same request.
+    static let sameRequestTime = Duration.milliseconds(500)
+
     /// How long the daemon may take to end once it is asked to.
     static let stopTimeMax = Duration.milliseconds(9_800)
 }

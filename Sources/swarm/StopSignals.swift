@@ -10,7 +10,7 @@ import Terminal
 enum StopSignals {
     private struct State {
         var stop: AsyncStream<Int32>.Continuation?
-        var wasAsked = false
+        var askedAt: ContinuousClock.Instant?
         var redraw: (@Sendable () -> Void)?
         var hangUps: AsyncStream<Void>.Continuation?
     }
@@ -43,7 +43,8 @@ enum StopSignals {
     }
 
     /// From now on the first SIGINT, SIGTERM or SIGHUP is an element here instead of the end of the
-    /// process; a SIGINT that follows ends it at once.
+    /// process. A SIGINT that follows ends it at once, and so does a SIGTERM, unless it is one of
+    /// several that were sent together: `timeout` sends two.
     static func graceful() -> AsyncStream<Int32> {
         let (stream, continuation) = AsyncStream.makeStream(of: Int32.self)
         state.withLock { $0.stop = continuation }
@@ -87,12 +88,17 @@ enum StopSignals {
         }
         let verdict = state.withLock { state -> Verdict in
             guard let stop = state.stop else { return .endNow }
-            guard state.wasAsked else {
-                state.wasAsked = true
+            guard let askedAt = state.askedAt else {
+                state.askedAt = .now
                 stop.yield(number)
                 return .told
             }
-            return number == SIGINT ? .endNow : .ignored
+            let isOneOfSeveral = ContinuousClock.now - askedAt < Limits.sameRequestTime
+            switch number {
+            case SIGINT: return .endNow
+            case SIGTERM: return isOneOfSeveral ? .ignored : .endNow
+            default: return .ignored
+            }
         }
         guard verdict == .endNow else { return }
         Console.standard.restore()

@@ -41,6 +41,8 @@ public actor Seedbox {
     var givenSettings: Settings
     var changes: SettingsChanges
     var isStopping = false
+    /// What ends it, once something does.
+    private var ending: Task<Void, Never>?
     /// What happens to torrents, in its order, from their event loops.
     nonisolated let happenings: AsyncStream<(TorrentID, Happening)>.Continuation
     private let incoming: AsyncStream<(TorrentID, Happening)>
@@ -174,16 +176,27 @@ public actor Seedbox {
         }
     }
 
-    /// Leaves all swarms and saves what is not saved yet. At most `Limits.shutdownSeconds`.
-    public func shutdown() async {
-        guard !isStopping else { return }
+    /// Leaves all swarms and saves what is not saved yet. At most `Limits.shutdownSeconds`, or
+    /// until `deadline`: trackers and disks that do not answer by then are waited for no more.
+    public func shutdown(by deadline: ContinuousClock.Instant? = nil) async {
         isStopping = true
+        let deadline = deadline ?? .now + .seconds(Limits.shutdownSeconds)
+        let ending = ending ?? Task { await end(by: deadline) }
+        self.ending = ending
+        await ending.value
+    }
+
+    private func end(by deadline: ContinuousClock.Instant) async {
         ticking?.cancel()
         for waiter in openingWaiters { waiter.resume() }
         openingWaiters = []
-        await pollAll(now: Self.now)
+        // What is known is saved before anybody else is waited for.
+        await finishes(by: deadline) { await self.pollAll(now: Self.now) }
         noteCounters(everything: true)
-        await session.shutdown()
+        let session = session
+        if await !finishes(by: deadline, { await session.shutdown() }) {
+            log.warning("not all trackers and disks have answered in time")
+        }
         happenings.finish()
         shared.active.withLock { $0 = [:] }
         for listener in shared.listeners.withLock({ Array($0.values) }) { listener.finish() }

@@ -71,7 +71,11 @@ public final class SeedboxDaemon: Sendable {
                 ending.withLock { $0 = signal }
                 logger.notice("stopping")
                 manager?.stopping()
+                let deadline = ContinuousClock.now + .seconds(Limits.shutdownSeconds)
                 await group.triggerGracefulShutdown()
+                // Some may still wait for what the model does for them; it must have its time.
+                try? await Task.sleep(for: Limits.answersTimeMax)
+                await seedbox.shutdown(by: deadline)
             }
         }
         let reloading = Task {

@@ -33,4 +33,7 @@ extension Limits {
 
     /// How often the service manager is told how things are.
     static let heartbeat = Duration.seconds(5)
+    /// How long the model waits for those who speak to it before it ends all the same: a little
+    /// longer than answers that are under way have.
+    static let answersTimeMax = Duration.milliseconds(2_500)
 }

@@ -21,7 +21,7 @@ struct DaemonCommand: AsyncParsableCommand, TakesSettings {
     func run() async throws {
         let console = global.configuredConsole()
         let environment = ProcessInfo.processInfo.environment
-        let stops = StopSignals.graceful()
+        let stops = bounded(StopSignals.graceful())
         let hangUps = StopSignals.hangUps()
         var sources = settings.sources(environment)
         if global.verbose > 0 {
@@ -38,7 +38,7 @@ struct DaemonCommand: AsyncParsableCommand, TakesSettings {
                 _ = writeAll(line, to: STDERR_FILENO)
             }
             let daemon = try await SeedboxDaemon(loaded, from: sources, output: output)
-            let signal = try await daemon.run(until: bounded(stops), reloadAt: hangUps) { place in
+            let signal = try await daemon.run(until: stops, reloadAt: hangUps) { place in
                 Self.announce(place, on: console)
             }
             if let signal { throw EarlyEnd(status: ExitStatus(signal: signal)) }

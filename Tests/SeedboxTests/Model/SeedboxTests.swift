@@ -204,6 +204,29 @@ import Units
         await first.box.shutdown()
     }
 
+    @Test func whoMayNotUseAStateFolderOpensNothingInIt() async throws {
+        let state = try scratch.folder("box/state")
+        let lock = try StateLock(folder: state)
+        await #expect(throws: SeedboxError.self) { _ = try await TestBox.open("box", in: scratch) }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: state) == ["seedbox.lock"])
+        lock.giveUp()
+    }
+
+    @Test func endsAtItsDeadlineWhateverIsStillUnderWay() async throws {
+        let begun = ContinuousClock.now
+        let isDone = await finishes(by: begun + .milliseconds(20)) {
+            try? await Task.sleep(for: .seconds(600))
+        }
+        #expect(!isDone)
+        #expect(ContinuousClock.now - begun < .seconds(300))
+        #expect(await finishes(by: begun + .seconds(600)) {})
+        // A deadline that has passed is no reason not to save.
+        let box = try await TestBox.open("box", in: scratch)
+        await box.box.shutdown(by: .now - .seconds(1))
+        let again = try await TestBox.open("box", in: scratch)
+        await again.box.shutdown()
+    }
+
     @Test("R8 content is put under the allowed folders only")
     func foldersOutsideAreRefused() async throws {
         let box = try await TestBox.open("box", in: scratch)
