@@ -21,7 +21,7 @@ extension Seedbox {
         case .diskFull(let error):
             catalogue.update(id) { row in
                 row.state = .noSpace
-                row.error = TorrentTrouble(kind: .local, text: "\(error)")
+                row.error = TorrentTrouble(kind: .local, text: error.whileItGoesOn)
             }
         case .storageMissing(let error):
             catalogue.update(id) { row in
@@ -323,6 +323,12 @@ extension TorrentRow {
 }
 
 extension EngineError {
+    /// Of a fault that ends by itself, and not with the next run of a command.
+    fileprivate var whileItGoesOn: String {
+        guard case .noSpace(let path) = self else { return "\(self)" }
+        return "\(path): no space left on the device; make room, and it goes on by itself"
+    }
+
     fileprivate func say(in row: inout TorrentRow) {
         row.error = TorrentTrouble(kind: .local, text: "\(self)")
     }
