@@ -33,9 +33,16 @@ extension Session {
         guard housekeeping == nil, !isStopped else { return }
         housekeeping = Task { [weak self] in
             var untilTotals = Limits.totalsInterval
+            var untilLook = Limits.storageProbeInterval
+            var folders: [String: FolderPlace] = [:]
             while !Task.isCancelled {
                 try? await Task.sleep(for: .nanoseconds(Limits.freeSpaceInterval.nanoseconds))
                 await self?.guardFreeSpace()
+                untilLook = untilLook - Limits.freeSpaceInterval
+                if untilLook <= .zero {
+                    untilLook = Limits.storageProbeInterval
+                    await self?.noticeMissingDisks(&folders)
+                }
                 untilTotals = untilTotals - Limits.freeSpaceInterval
                 guard untilTotals <= .zero else { continue }
                 untilTotals = Limits.totalsInterval
@@ -56,6 +63,25 @@ extension Session {
         _ = await services.onStartup { self.services.save(totals: changed) }
     }
 
+    /// A disk may be taken away while its files are open, which nobody notices who reads or writes
+    /// them. Folders are looked at, and their torrents only if one is not what it was.
+    private func noticeMissingDisks(_ known: inout [String: FolderPlace]) async {
+        var torrents: [String: [Torrent]] = [:]
+        for torrent in services.directory.all {
+            torrents[torrent.request.directory, default: []].append(torrent)
+        }
+        let folders = Array(torrents.keys)
+        let places = await services.onStartup {
+            folders.map { FolderPlace(FileIdentity(at: $0)) }
+        }
+        guard let places else { return }
+        let now = Dictionary(zip(folders, places)) { first, _ in first }
+        for (folder, torrents) in torrents where known[folder] != now[folder] {
+            for torrent in torrents { await torrent.lookForDisk() }
+        }
+        known = now
+    }
+
     /// Stops writing where less is free than is to stay free. Each torrent looks by itself when it
     /// may go on.
     private func guardFreeSpace() async {
@@ -74,6 +100,14 @@ extension Session {
     }
 }
 
+/// What tells a folder from another one of its name; without numbers if there is none.
+private struct FolderPlace: Hashable {
+    let device: UInt64?
+    let inode: UInt64?
+
+    init(_ identity: FileIdentity?) { (device, inode) = (identity?.device, identity?.inode) }
+}
+
 extension Services {
     /// Whether more is free on the disk of the folder than is to stay free. Asks the file system.
     func hasRoom(in folder: String) -> Bool {
@@ -88,6 +122,18 @@ extension Torrent {
     nonisolated func takeActivity() -> Bool {
         let wasActive = hadConnections.exchange(connectionCount > 0, ordering: .relaxed)
         return wasActive || connectionCount > 0
+    }
+
+    /// Waits for the disk if it has gone.
+    func lookForDisk() {
+        guard let storage, request.waitsForStorage else { return }
+        _ = services.startup.run(.sync) {
+            guard let gone = storage.missingVolume else { return }
+            self.onLoop { torrent in
+                guard torrent.storage === storage else { return }
+                torrent.waitForStorage(EngineError(gone))
+            }
+        }
     }
 
     var isWriting: Bool { if case .downloading = state { true } else { false } }
