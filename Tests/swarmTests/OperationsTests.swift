@@ -8,28 +8,39 @@ import Testing
         .deletingLastPathComponent().deletingLastPathComponent()
 
     @Test func everyCommandOfTheManualWorks() throws {
-        let folder = try TemporaryFolder()
-        let text = try String(
-            contentsOf: Self.root.appending(path: "Docs/OPERATIONS.md"), encoding: .utf8)
+        let text = try Self.text(of: "Docs/OPERATIONS.md")
         let blocks = Self.blocks(of: text)
         #expect(blocks.count >= 10)
-        let port = try Self.freePort()
-        let commands = blocks.map { block in
-            "step \(Self.quoted(block.split(separator: "\n").first.map(String.init) ?? ""))\n"
-                + block.replacingOccurrences(of: "9091", with: "\(port)")
-        }
-        let script = Self.prelude + commands.joined(separator: "\n") + "\n"
-        try folder.file("manual.sh", script)
+        let said = try Self.run(blocks.map { Self.step(before: $0) })
+        #expect(said.status == 0, "\(said.text)")
+    }
+
+    /// From nothing to the page, as it is promised.
+    @Test func theThreeCommandsOfTheREADMEOpenThePage() throws {
+        let commands = Self.seedboxCommands(of: try Self.text(of: "README.md"))
+        #expect(commands.count == 3)
+        let said = try Self.run(commands.map { Self.step(before: $0) } + ["[ -n \"$opened\" ]"])
+        #expect(said.status == 0, "\(said.text)")
+        #expect(said.text.contains("opened http://127.0.0.1:"), "\(said.text)")
+    }
+
+    /// The commands in a home folder of their own, one after the other.
+    private static func run(_ commands: [String]) throws -> (status: Int32, text: String) {
+        let folder = try TemporaryFolder()
+        let port = try freePort()
+        let script = commands.map { $0.replacingOccurrences(of: "9091", with: "\(port)") }
+        try folder.file("manual.sh", prelude + script.joined(separator: "\n") + "\n")
         try folder.file("home/.keep", "")
+        try folder.file("run/.keep", "")
 
         let process = Process()
         process.executableURL = URL(filePath: "/bin/bash")
         process.arguments = [folder.path("manual.sh")]
-        process.currentDirectoryURL = Self.root
+        process.currentDirectoryURL = root
         process.environment = [
             "HOME": folder.path("home"), "PATH": "\(folder.path("home"))/.local/bin:/usr/bin:/bin",
             "LANG": "C.UTF-8", "SWARM_UNDER_TEST": Binary.path, "PORT": "\(port)",
-            "SWARM_API": "127.0.0.1:\(port)",
+            "XDG_RUNTIME_DIR": folder.path("run"),
             // No test speaks to the world, and all run beside each other.
             "SWARM_PORT": "0", "SWARM_BIND": "127.0.0.1", "SWARM_NETWORK_DHT": "false",
             "SWARM_NETWORK_LSD": "false", "SWARM_DHT_BOOTSTRAP": "127.0.0.1:1",
@@ -42,7 +53,23 @@ import Testing
         try process.run()
         process.waitUntilExit()
         let said = String(decoding: try folder.content("output"), as: UTF8.self)
-        #expect(process.terminationStatus == 0, "\(said)")
+        return (process.terminationStatus, said)
+    }
+
+    private static func text(of path: String) throws -> String {
+        try String(contentsOf: root.appending(path: path), encoding: .utf8)
+    }
+
+    /// The block, with its first line said before it.
+    private static func step(before block: String) -> String {
+        "step \(quoted(block.split(separator: "\n").first.map(String.init) ?? ""))\n" + block
+    }
+
+    /// What is indented after the heading, up to the next words.
+    private static func seedboxCommands(of text: String) -> [String] {
+        let section = text.components(separatedBy: "\n## A seedbox\n").dropFirst().first ?? ""
+        return section.split(separator: "\n").drop { !$0.hasPrefix("    ") }
+            .prefix { $0.hasPrefix("    ") }.map { String($0.dropFirst(4)) }
     }
 
     @Test func findsTheCommands() {
@@ -84,6 +111,7 @@ import Testing
         set -euo pipefail
         log=$HOME/daemon.log
         daemon=
+        opened=
         step() { printf '== %s\\n' "$1"; }
         make() {
             local prefix=$HOME/usr-local word
@@ -91,8 +119,11 @@ import Testing
             SWARM=$SWARM_UNDER_TEST Tests/Support/install.sh "$prefix"
             hash -r
         }
+        # As the unit says, at the test's port.
+        export SWARM_API_LISTEN=127.0.0.1:$PORT
         begin() {
-            swarm daemon >>"$log" 2>&1 &
+            install -d -m 700 "$XDG_RUNTIME_DIR/swarm"
+            SWARM_API_SOCKET=$XDG_RUNTIME_DIR/swarm/api.sock swarm daemon >>"$log" 2>&1 &
             daemon=$!
             for _ in $(seq 300); do
                 if curl -fs "http://127.0.0.1:$PORT/" >/dev/null; then return 0; fi
@@ -116,7 +147,7 @@ import Testing
             '--user enable --now swarm' | '--user start swarm') begin ;;
             '--user restart swarm')
                 # From here on the manual's own file says where.
-                unset SWARM_API
+                unset SWARM_API_LISTEN
                 end; begin ;;
             '--user stop swarm') end ;;
             '--user reload swarm') kill -HUP "$daemon" ;;
@@ -132,6 +163,12 @@ import Testing
             grep -q '^u swarm ' "$HOME/usr-local/lib/sysusers.d/swarm.conf"
         }
         sudo() { "$@"; }
+        xdg-open() {
+            curl -fs "$1" -o "$HOME/page"
+            grep -qi '<!doctype html' "$HOME/page"
+            opened=$1
+            echo "opened $1"
+        }
         journalctl() { tail -n 20 "$log"; }
         trap '[ -z "$daemon" ] || kill -KILL "$daemon"' EXIT
 
