@@ -29,8 +29,7 @@ struct BrowserTests {
             try await meeting.seedIsKnown()
 
             let downloads = try arena.makeFolder("downloads")
-            let host = try await arena.network.addHost()
-            let daemon = try await startDaemon(downloads: downloads, on: host, in: arena)
+            let daemon = try await SwarmDaemon(in: arena, downloads: downloads)
             let shots = try arena.makeFolder("shots")
             let go = arena.folder.appending(path: "go")
             let browser = try Browser.start(
@@ -38,7 +37,7 @@ struct BrowserTests {
                     "http://127.0.0.1:9091/",
                     try await SwarmClient.magnet(of: meeting.torrent).source,
                     try await hostileTorrent(in: arena).source, shots.path, go.path,
-                ], on: host, in: arena)
+                ], on: daemon.host, in: arena)
 
             _ = try await browser.event("complete", within: .seconds(180))
             try await eventually("what was fetched is what was shared", within: .seconds(60)) {
@@ -53,7 +52,7 @@ struct BrowserTests {
             let pictures = try FileManager.default.contentsOfDirectory(atPath: shots.path)
             #expect(pictures.count >= 12 && !pictures.contains("failed.png"))
             #expect(seed.complaints() == [])
-            #expect(daemon.ended == nil)
+            #expect(daemon.child.ended == nil)
         }
     }
 
@@ -66,24 +65,6 @@ struct BrowserTests {
         let limited = try #require(browser.events.first { $0["event"] as? String == "limited" })
         #expect(limited["down"] as? Int == 512 << 10)
         #expect(limited["alternative"] as? Bool == true)
-    }
-
-    private func startDaemon(downloads: URL, on host: Host, in arena: Arena) async throws -> Child {
-        let daemon = try arena.start(
-            "swarm-daemon", on: host,
-            [
-                SwarmClient.program, "daemon", "--api", "127.0.0.1:9091", "--download-dir",
-                downloads.path, "--state-dir", try arena.makeFolder("state").path, "--no-config",
-                "--port", "6881",
-            ])
-        try await eventually("the daemon answers", within: .seconds(60)) {
-            if let ended = daemon.ended { throw GroundError("the daemon ended: \(ended)") }
-            return
-                (try? await host.run([
-                    "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/9091",
-                ])) != nil
-        }
-        return daemon
     }
 
     private func hostileTorrent(in arena: Arena) async throws -> Torrent {

@@ -8,25 +8,61 @@ struct SwarmDaemon: Sendable {
     let host: Host
     /// Where content goes, and all that it may write to.
     let downloads: URL
+    let state: URL
+    /// What it answers at its socket, which can be reached from all machines of the test.
+    let api: LocalAPI
 
-    /// - Parameter downloads: a folder with content that is there already.
+    /// Starts it. It may not listen yet.
+    ///
+    /// - Parameters:
+    ///   - host: a machine that is there already.
+    ///   - downloads: a folder with content that is there already.
+    ///   - state: the folder of an earlier run.
+    ///   - settings: the text of its file of settings.
+    ///   - launcher: a command that starts the one that follows it.
     init(
-        in arena: Arena, downloads: URL? = nil, more: [String] = [],
-        environment: [String: String] = [:]
+        startingIn arena: Arena, on host: Host? = nil, downloads: URL? = nil, state: URL? = nil,
+        settings: String? = nil, more: [String] = [], environment: [String: String] = [:],
+        through launcher: [String] = []
     ) async throws {
         self.downloads = try downloads ?? arena.makeFolder("downloads")
-        host = try await arena.network.addHost()
+        self.state = try state ?? arena.makeFolder("state")
+        let machine: Host
+        if let host { machine = host } else { machine = try await arena.network.addHost() }
+        self.host = machine
+        api = LocalAPI(path: self.state.path + "/api.sock")
+        var configuration = ["--no-config"]
+        if let settings {
+            let file = try arena.makeFolder("settings").appending(path: "config.toml")
+            try Data(settings.utf8).write(to: file)
+            configuration = ["--config", file.path]
+        }
         child = try arena.start(
-            "swarm-daemon", on: host,
-            [
-                SwarmClient.program, "daemon", "--no-config", "--state-dir",
-                try arena.makeFolder("state").path, "--download-dir", self.downloads.path,
-                "--api", "127.0.0.1:\(Self.port)", "--port", "6881", "--no-dht", "--no-lsd",
+            "swarm-daemon", on: machine,
+            launcher + [SwarmClient.program, "daemon"] + configuration + [
+                "--state-dir", self.state.path, "--download-dir", self.downloads.path, "--api",
+                "127.0.0.1:\(Self.port)",
+                "--api-socket", api.path, "--port", "6881", "--no-dht", "--no-lsd",
             ] + more, environment: environment)
-        let daemon = self
-        try await eventually("swarm daemon answers", within: .seconds(60)) {
-            if let ended = daemon.child.ended { throw GroundError("swarm daemon ended: \(ended)") }
-            return (try? await daemon.remote(["-si"])) != nil
+    }
+
+    /// Starts it, and waits until it answers.
+    init(
+        in arena: Arena, on host: Host? = nil, downloads: URL? = nil, state: URL? = nil,
+        settings: String? = nil, more: [String] = [], environment: [String: String] = [:],
+        through launcher: [String] = []
+    ) async throws {
+        try await self.init(
+            startingIn: arena, on: host, downloads: downloads, state: state, settings: settings,
+            more: more, environment: environment, through: launcher)
+        try await answers()
+    }
+
+    /// Waits until it answers.
+    func answers(within limit: Duration = .seconds(60)) async throws {
+        try await eventually("swarm daemon answers", within: limit, every: .milliseconds(20)) {
+            if let ended = child.ended { throw GroundError("swarm daemon ended: \(ended)") }
+            return (try? await api.ask("GET", "/session")) != nil
         }
     }
 
