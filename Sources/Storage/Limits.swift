@@ -17,6 +17,9 @@ enum Limits {
     /// Bytes of verified pieces that may be unsynced before reading from the network should pause:
     /// a disk that is slower than the network must not make a restart hash without end.
     static let unsyncedBytesMax: Int64 = 1 << 30
+    /// Bytes of verified pieces of which the session store may not know yet before reading from the
+    /// network should pause: they would be lost with the process.
+    static let unnotedBytesMax: Int64 = 64 << 20
     /// Pieces of the tail that are noted: what may be unsynced, in the shortest pieces there are.
     static let tailPiecesMax = 1 << 16
     /// Bytes of verified pieces after which the tail is journalled, and nanoseconds.

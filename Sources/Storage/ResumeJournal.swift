@@ -33,6 +33,7 @@ final class ResumeJournal: Sendable {
         var epochNanoseconds = Limits.epochNanoseconds
         var unsyncedFilesMax = Limits.unsyncedFilesMax
         var unsyncedBytesMax = Limits.unsyncedBytesMax
+        var unnotedBytesMax = Limits.unnotedBytesMax
         var journalBytes = Limits.journalBytes
         var journalNanoseconds = Limits.journalNanoseconds
     }
@@ -63,6 +64,9 @@ final class ResumeJournal: Sendable {
         var journalIsDue = false
         var journalTimerIsSet = false
         var unjournalledBytes: Int64 = 0
+        /// Bytes that were verified since this was opened, and how many of them the store knows of.
+        var verifiedBytes: Int64 = 0
+        var notedBytes: Int64 = 0
         var waiting: [@Sendable (StorageError?) -> Void] = []
         var saidCompleted = false
         var saidNotRecorded = false
@@ -132,15 +136,29 @@ final class ResumeJournal: Sendable {
             state.unsynced.append(piece)
             state.unsyncedBytes += length
             state.unjournalledBytes += length
+            state.verifiedBytes += length
             count(piece, -1, &state)
-            if state.unsyncedBytes + state.syncingBytes >= pace.unsyncedBytesMax {
-                behind.store(true, ordering: .relaxed)
-            }
+            if isTooMuch(state) { behind.store(true, ordering: .relaxed) }
             return state.unsyncedBytes >= pace.epochBytes
                 || unsyncedFiles >= pace.unsyncedFilesMax || state.wantedLacking == 0
         }
         if due { beginEpoch() } else { setEpochTimer() }
         noteTail()
+    }
+
+    /// Whether a crash would cost more than it may, or a restart take longer, as the disk of the
+    /// content or that of the session store does not keep up.
+    private func isTooMuch(_ state: State, divisor: Int64 = 1) -> Bool {
+        let unnoted = target == nil ? 0 : state.verifiedBytes - state.notedBytes
+        return state.unsyncedBytes + state.syncingBytes >= pace.unsyncedBytesMax / divisor
+            || unnoted >= pace.unnotedBytesMax / divisor
+    }
+
+    /// Whether reading may go on, which it does only once there is half as much.
+    private func relieve(_ state: State) -> Bool {
+        guard isBehind, !isTooMuch(state, divisor: 2) else { return false }
+        behind.store(false, ordering: .relaxed)
+        return true
     }
 
     /// Pieces that were found on disk and hashed, maybe very many. Begins an epoch, in which their
@@ -297,19 +315,28 @@ final class ResumeJournal: Sendable {
         guard isOpen else { return }
         state.withLock { $0.hasRecorded = true }
         let created = files.takeCreated().mapValues { KnownFile(identity: $0, isWhole: false) }
+        let noted = Atomic<Int64>(0)
         do throws(SessionStoreError) {
             try target.store.journal(files: created, of: target.id) {
                 // After the last epoch a note would say that the run did not end in order.
-                self.state.withLock { $0.isClosed || $0.closes } ? nil : self.tail(withEpoch: true)
+                self.state.withLock { $0.isClosed || $0.closes }
+                    ? nil : self.tail(withEpoch: true, upTo: noted)
             }
+            let isRelieved = state.withLock { state in
+                state.notedBytes = max(state.notedBytes, noted.load(ordering: .relaxed))
+                return relieve(state)
+            }
+            if isRelieved { events.caughtUp() }
         } catch {
             say(error)
         }
     }
 
-    /// What is verified and not recorded: the newest, should it be very many.
-    private func tail(withEpoch: Bool) -> [PieceIndex] {
+    /// What is verified and not recorded: the newest, should it be very many. `noted` becomes how
+    /// much had been verified until now.
+    private func tail(withEpoch: Bool, upTo noted: borrowing Atomic<Int64>) -> [PieceIndex] {
         state.withLock { state in
+            noted.store(state.verifiedBytes, ordering: .relaxed)
             let tail = (withEpoch ? state.syncing : []) + state.adopted + state.unsynced
             return Array(tail.suffix(Limits.tailPiecesMax))
         }
@@ -455,11 +482,15 @@ final class ResumeJournal: Sendable {
             known[number] = KnownFile(identity: identity, isWhole: isWhole)
         }
         let folder = FolderIdentity(device: files.root.device, inode: files.root.inode)
+        let noted = Atomic<Int64>(0)
         do throws(SessionStoreError) {
             try target.store.record(
                 durable, files: known, ended: ended, folder: folder, of: target.id
-            ) { self.tail(withEpoch: false) }
-            state.withLock { $0.hasRecorded = true }
+            ) { self.tail(withEpoch: false, upTo: noted) }
+            state.withLock { state in
+                state.hasRecorded = true
+                state.notedBytes = max(state.notedBytes, noted.load(ordering: .relaxed))
+            }
             return true
         } catch {
             say(error)
@@ -482,9 +513,7 @@ final class ResumeJournal: Sendable {
             state.syncing = []
             state.syncingBytes = 0
             forgetUnverified(&state)
-            let isRelieved =
-                isBehind && state.unsyncedBytes < pace.unsyncedBytesMax / 2
-            if isRelieved { behind.store(false, ordering: .relaxed) }
+            let isRelieved = relieve(state)
             let isComplete =
                 state.wantedLacking == 0 && state.unsynced.isEmpty && state.adopted.isEmpty
                 && !state.saidCompleted

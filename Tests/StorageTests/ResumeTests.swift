@@ -427,6 +427,31 @@ private typealias File = TestTorrent.File
         #expect(!storage.isCongested)
     }
 
+    @Test func aSessionStoreThatCannotKeepUpPushesBack() throws {
+        var pace = ResumeJournal.Pace()
+        pace.unnotedBytesMax = 3 * 32768
+        let relieved = DispatchSemaphore(value: 0)
+        let storage = try open(bench, pace: pace) {
+            if case .relieved = $0 { relieved.signal() }
+        }
+        let (isHeld, letGo) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        let store = try #require(storage.resources.store)
+        Thread.detachNewThread {
+            try? store.quickly { _ in
+                isHeld.signal()
+                letGo.wait()
+            }
+        }
+        isHeld.wait()
+        try put(0..<2, storage)
+        #expect(!storage.isCongested)
+        try put(2..<3, storage)
+        #expect(storage.isCongested)
+        letGo.signal()
+        #expect(relieved.wait(timeout: .now() + 30) == .success)
+        #expect(!storage.isCongested)
+    }
+
     @Test func manySmallFilesBeginAnEpochToo() throws {
         let files = (0..<10).map {
             File(path: ["\($0)"], bytes: TestTorrent.random(40_000, seed: $0))
