@@ -111,6 +111,8 @@ extension Seedbox {
                 settle(id)
             }
         }
+        // A seedbox that ends closes nothing for this any more: it may still be active.
+        guard !isStopping else { throw .stopping }
         return try await body()
     }
 }
