@@ -5,8 +5,9 @@ import Testing
 @Suite(.enabled(if: Network.obstacle == nil, "\(Network.obstacle ?? "")"))
 struct DaemonKillTests {
     private static let killCount = 50
-    /// What a download may fall back by: it is noted four times a second what has been verified.
-    private static let bytesLostMax = 2 << 20
+    /// What a download may fall back by: what has been verified is noted every 16 MiB, and four
+    /// times a second.
+    private static let bytesLostMax = 20 << 20
 
     @Test(.timeLimit(.minutes(20)))
     func keepsAllThatItHasAnsweredForWhenItIsKilled() async throws {
@@ -30,7 +31,9 @@ struct DaemonKillTests {
             for life in 0..<Self.killCount {
                 let daemon = try await SwarmDaemon(
                     startingIn: arena, on: host, downloads: downloads, state: state, more: slow)
-                try await script.live(daemon, isStillborn: life % 8 == 7)
+                let death: Script.Death =
+                    life % 8 == 7 ? .starting : life % 4 == 1 ? .soon : .working
+                try await script.live(daemon, until: death)
                 try #require(daemon.child.ended == .signal(SIGKILL), "it ended, seed \(seed)")
             }
             let last = try await SwarmDaemon(
@@ -47,9 +50,9 @@ struct DaemonKillTests {
             let folder = URL(filePath: try #require(place?["folder"] as? String))
             #expect(try content.differences(from: folder) == [], "seed \(seed)")
             print(
-                "\(script.answered) answers, \(script.looks) looks, \(script.torrents.count) torrents "
-                    + "at the end, at most \(script.worstFall) bytes fallen back")
-            #expect(script.answered > 100 && script.looks > 30)
+                "\(script.answered) answers, \(script.looks) looks, \(script.torrents.count) left")
+            print("at most \(script.worstFall) bytes fallen back")
+            #expect(script.answered > 100 && script.looks > 20)
             #expect(script.worstFall <= Self.bytesLostMax, "seed \(seed)")
         }
     }
@@ -110,33 +113,42 @@ private struct Script {
         self.downloads = downloads
     }
 
+    /// When a daemon is killed: while it starts, at any time after it answers, or at any time once
+    /// it has been seen to know everything.
+    enum Death { case starting, soon, working }
+
     /// Uses it until it is killed, which it is at a moment that nobody knows before.
-    mutating func live(_ daemon: SwarmDaemon, isStillborn: Bool) async throws {
+    mutating func live(_ daemon: SwarmDaemon, until death: Death) async throws {
         let child = daemon.child
-        if isStillborn {
+        if death == .starting {
             try await Task.sleep(for: .microseconds(Int.random(in: 0..<400_000, using: &dice)))
             child.signal(SIGKILL)
             _ = try await child.end(within: .seconds(5))
             return
         }
         try await daemon.answers()
-        let rest = Duration.microseconds(Int.random(in: 0..<1_200_000, using: &dice))
-        let killer = Task {
-            try? await Task.sleep(for: rest)
-            child.signal(SIGKILL)
-        }
-        defer { killer.cancel() }
+        let rest = Duration.microseconds(Int.random(in: 0..<900_000, using: &dice))
+        var killer = death == .soon ? Self.kill(child, after: rest) : nil
+        defer { killer?.cancel() }
         do {
             try await expectAll(of: daemon.api)
+            if killer == nil { killer = Self.kill(child, after: rest) }
             while true {
                 try await watch(daemon.api)
                 try await act(daemon.api)
             }
         } catch let error as GroundError {
             // No answer, as there is nobody to give one.
-            _ = await killer.value
+            _ = await killer?.value
             _ = try await child.end(within: .seconds(5))
             guard child.ended == .signal(SIGKILL) else { throw error }
+        }
+    }
+
+    private static func kill(_ child: Child, after rest: Duration) -> Task<Void, Never> {
+        Task {
+            try? await Task.sleep(for: rest)
+            child.signal(SIGKILL)
         }
     }
 
@@ -148,6 +160,16 @@ private struct Script {
 
     /// Compares all that it says with all that it has answered.
     mutating func expectAll(of api: LocalAPI) async throws {
+        if memory.torrents[big] != nil,
+            inDoubt.contains(where: { $0.torrents[big]?.folder != memory.torrents[big]?.folder })
+        {
+            // A move that was interrupted is finished before the content is opened.
+            _ = try await read(api)
+            try await eventually("the download goes on", within: .seconds(30)) {
+                let row = try await api.torrent(ids[big] ?? 0)
+                return ["downloading", "seeding"].contains(row["state"] as? String)
+            }
+        }
         let found = try await read(api)
         let possible = [memory] + inDoubt
         guard possible.contains(found) else {

@@ -31,7 +31,8 @@ struct DaemonServiceTests {
                 "half", on: daemon.host,
                 [
                     "bash", "-c",
-                    "exec 3<>/dev/tcp/127.0.0.1/\(SwarmDaemon.port); printf 'GET / HT' >&3; sleep 99",
+                    "exec 3<>/dev/tcp/127.0.0.1/$0; printf 'GET / HT' >&3; sleep 99",
+                    "\(SwarmDaemon.port)",
                 ])
             let asked = ContinuousClock.now
             daemon.child.signal(SIGTERM)
