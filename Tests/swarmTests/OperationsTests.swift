@@ -116,7 +116,8 @@ import Testing
         make() {
             local prefix=$HOME/usr-local word
             for word in "$@"; do case $word in PREFIX=*) prefix=${word#PREFIX=} ;; esac; done
-            SWARM=$SWARM_UNDER_TEST Tests/Support/install.sh "$prefix"
+            # Nothing here asks for the simulator, which need not have been built.
+            SWARM=$SWARM_UNDER_TEST SWARM_SIM=$SWARM_UNDER_TEST Tests/Support/install.sh "$prefix"
             hash -r
         }
         # As the unit says, at the test's port.
