@@ -288,10 +288,14 @@ extension TorrentRow {
         case .checking(let done, let total):
             state = .checking
             progress = total > 0 ? Double(done) / Double(total) : 0
-        case .downloading: state = .downloading
-        case .seeding: state = .seeding
+        case .downloading, .seeding:
+            state = status.state == .seeding ? .seeding : .downloading
+            // The event that says so may have come before an older status.
+            if error?.kind == .local { error = nil }
         case .diskFull: state = .noSpace
-        case .waitingForStorage: state = .waitingForStorage
+        case .waitingForStorage(let error):
+            state = .waitingForStorage
+            error.say(in: &self)
         case .moving(let done, let total):
             state = .moving
             progress = total > 0 ? Double(done) / Double(total) : 0
