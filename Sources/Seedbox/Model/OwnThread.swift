@@ -43,7 +43,11 @@ final class StateLock: Sendable {
 
     func giveUp() {
         descriptor.withLock { descriptor in
-            if let descriptor { close(descriptor) }
+            if let descriptor {
+                // A program that is being started has it too until it is itself.
+                flock(descriptor, LOCK_UN)
+                close(descriptor)
+            }
             descriptor = nil
         }
     }
