@@ -53,6 +53,9 @@ enum Limits {
 
     /// Datagrams read or sent by one system call: beyond this the call itself costs nothing.
     static let datagramsPerCall = 64
+    /// Datagrams whose answers are sent together while few come: 2 send too often, and with 16
+    /// who asked waits for all of them.
+    static let answersAtOnce = 4
     /// Bytes of a datagram that are read: those of trackers, DHT and uTP stay under 1,500.
     static let datagramByteCountMax = 2048
     /// Descriptors whose news the loop of datagrams takes at once: the sockets that there are.

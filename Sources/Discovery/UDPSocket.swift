@@ -12,7 +12,7 @@ public protocol DatagramReceiver: AnyObject, Sendable {
         _ datagram: UnsafeRawBufferPointer, from sender: Endpoint, now: Instant
     ) -> Bool
 
-    /// All datagrams that were read together have been taken in.
+    /// Datagrams that were read together have been taken in, all or some of them.
     func receivedAll()
 }
 
@@ -152,10 +152,23 @@ public actor UDPSocket {
         }
     }
 
+    /// Takes in what one look has brought. If it is little, the answers go out a few at a time, so
+    /// that who asked works on the first while we work on the rest: otherwise one of us sleeps
+    /// until the other is done. If it is much, only fewer calls of the system make it faster.
     private func deliver(_ count: Int) {
         let now = MonotonicClock.now
+        let isLittle = count <= Limits.datagramsPerCall / 2
+        var place = 0
+        while place < count {
+            let end = isLittle ? min(place + Limits.answersAtOnce, count) : count
+            deliver(place..<end, now: now)
+            place = end
+        }
+    }
+
+    private func deliver(_ places: Range<Int>, now: Instant) {
         isReading = true
-        for index in 0..<count {
+        for index in places {
             guard let (datagram, sender) = batch.datagram(index) else { continue }
             for slot in slots
             where slot.receiver?.receive(datagram, from: sender, now: now) == true { break }
