@@ -55,6 +55,13 @@ for number in 1 2 3; do
         --state-dir "$place/node-$number" >"$place/node-$number.log" 2>&1 &
     nodes+=($!)
     entries+=("$port")
+    # Who is asked before it listens is asked again only later, and the next ones would begin
+    # as two networks.
+    for _ in $(seq 150); do
+        grep -q "127.0.0.1:$port" "$place/node-$number.log" && break
+        kill -0 "${nodes[-1]}" 2>/dev/null || fail "a node has ended"
+        sleep 0.1
+    done
 done
 
 say "The first peer seeds the folder. It prints the magnet link"
