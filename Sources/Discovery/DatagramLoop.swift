@@ -183,7 +183,7 @@ extension DatagramLoop.State {
         guard work.isEmpty else { return 0 }
         isWaiting = true
         guard let next = alarms.next else { return -1 }
-        let milliseconds = ((next - MonotonicClock.now).nanoseconds + 999_999) / 1_000_000
+        let milliseconds = (next - MonotonicClock.now).nanoseconds / 1_000_000 + 1
         return Int32(min(max(0, milliseconds), Limits.waitMillisecondsMax))
     }
 

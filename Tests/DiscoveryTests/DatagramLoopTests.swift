@@ -66,6 +66,17 @@ import Units
         #expect(await rings.first(1) == [3])
     }
 
+    @Test func anAlarmForTheEndOfTimeHoldsNobodyUp() async {
+        let never = loop.schedule(at: .distantFuture) {}
+        let rings = Happenings<Int>()
+        _ = loop.schedule(at: MonotonicClock.now + .milliseconds(5)) { rings.add(1) }
+        #expect(await rings.first(1) == [1])
+        // Nothing else waits: the loop counts how long it is until then.
+        await onLoop {}
+        await onLoop {}
+        never.cancel()
+    }
+
     @Test func anAlarmOfTheLoopItselfIsNotSleptThrough() async {
         let rings = Happenings<Int>()
         loop.execute {
