@@ -88,6 +88,8 @@ extension DHTDriver {
     }
 
     private func askForWay(_ endpoints: [Endpoint]) {
-        node.addNodes(endpoints, now: MonotonicClock.now, into: &output)
+        // One that was asked before it listened may be all that joins two halves of a network, and
+        // has to be asked again also by who knows some others by now.
+        node.addNodes(endpoints, insists: true, now: MonotonicClock.now, into: &output)
     }
 }

@@ -43,8 +43,11 @@ extension DHTNode {
     /// Asks addresses whether there are nodes, and joins the network through them: bootstrap
     /// nodes, a torrent's `nodes`, PORT messages of peers. Each is asked at most once in five
     /// minutes, and as long as nobody is known, again and again with growing pauses.
+    ///
+    /// - Parameter insists: asks each now. For who names his own nodes and paces himself, not for
+    ///   what strangers name: whoever they please would be asked as often as they please.
     public mutating func addNodes(
-        _ endpoints: [Endpoint], now: Instant, into output: inout DHTOutput
+        _ endpoints: [Endpoint], insists: Bool = false, now: Instant, into output: inout DHTOutput
     ) {
         for endpoint in endpoints where isNode(endpoint) && !isFull(endpoint.family) {
             if joining.endpoints.count < Limits.bootstrapEndpointsMax,
@@ -52,7 +55,7 @@ extension DHTNode {
             {
                 joining.endpoints.append(endpoint)
             }
-            guard joining.mayAsk(endpoint, now: now) else { continue }
+            guard joining.mayAsk(endpoint, now: now) || insists else { continue }
             askToJoin(endpoint, now: now, into: &output)
         }
         scheduleJoining(now: now)

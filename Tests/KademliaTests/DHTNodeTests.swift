@@ -67,6 +67,28 @@ import Units
         #expect(result.closest == Array(nearest))
     }
 
+    /// Our own bootstrap node may be what joins two halves of a network; a stranger may name whom
+    /// he wants to have asked.
+    @Test func whoIsKnownToUsIsAskedAgainAndWhomAStrangerNamesIsNot() {
+        var network = DHTNetwork(seed: 11)
+        let all = (0..<2).map { network.add($0) }
+        network.with(all[1]) { $0.addNodes([all[0]], now: $1, into: &$2) }
+        let late = Endpoint(ipv4: 0x0B00_00FE, port: 6881)
+        func asked(insists: Bool) -> Int {
+            var output = DHTOutput()
+            network.with(all[1]) {
+                $0.addNodes([late], insists: insists, now: $1, into: &output)
+                $2 = output
+            }
+            return output.packets.filter { $0.endpoint == late }.count
+        }
+        #expect(asked(insists: false) == 1)
+        network.run(until: .seconds(60))
+        #expect(network.nodes[all[1]]?.tableSizes.ipv4 == 1)
+        #expect(asked(insists: false) == 0)
+        #expect(asked(insists: true) == 1)
+    }
+
     @Test func theTableIsKeptAlive() {
         var network = DHTNetwork(seed: 10)
         let all = (0..<20).map { network.add($0) }
