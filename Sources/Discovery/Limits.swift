@@ -93,8 +93,9 @@ enum Limits {
     static let dhtNodesWanted = 8
     /// How long nodes of an earlier run have to answer before bootstrap nodes are asked.
     static let dhtWarmWait = Interval.seconds(4)
-    /// The wait until bootstrap nodes are looked up and asked again, doubled each time.
-    static let dhtBootstrapWait = Interval.seconds(10)
+    /// The wait until bootstrap nodes are looked up and asked again, doubled each time. Short at
+    /// first: nodes that are started together may ask one another before they listen.
+    static let dhtBootstrapWait = Interval.seconds(2)
     static let dhtBootstrapWaitMax = Interval.seconds(600)
     /// Places that one torrent or the user may name.
     static let dhtPlacesMax = 64
