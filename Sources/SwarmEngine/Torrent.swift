@@ -282,6 +282,8 @@ public actor Torrent {
         guard isStopping, !isFinishedStopping else { return }
         isFinishedStopping = true
         if case .failed = state {} else { state = .stopped }
+        // It calls the torrent, so each would keep the other alive.
+        trackers = nil
         eventSink.finish()
         for waiter in stopWaiters { waiter.resume() }
         stopWaiters = []
