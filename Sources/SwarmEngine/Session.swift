@@ -71,7 +71,7 @@ public actor Session {
         housekeeping?.cancel()
         await services.network.close()
         await withTaskGroup(of: Void.self) { group in
-            for torrent in services.directory.all { group.addTask { await torrent.stop() } }
+            for torrent in services.directory.all { group.addTask { await self.remove(torrent) } }
             group.addTask { await self.services.leaveSleepers() }
         }
         await services.shutdown()
