@@ -12,18 +12,16 @@ changes less with what else the machine does.
 import argparse
 import json
 import os
-import platform
 import re
-import signal
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+import bench
+
 WINDOWS = [16, 256]
 HEADING = "## The DHT"
 LIBTORRENT = """
@@ -39,24 +37,12 @@ while True:
 """
 
 
-def libtorrent_python():
-    known = os.environ.get("LT_PYTHON")
-    newest = ROOT / ".build-tools/libtorrent/bin/python"
-    return known or (str(newest) if newest.exists() else "python3")
-
-
-def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Node:
     """A node on the first core."""
 
     def __init__(self, kind, folder):
         self.kind = kind
-        self.port = free_port()
+        self.port = bench.free_port(socket.SOCK_DGRAM)
         core = ["taskset", "-c", "0"]
         if kind == "swarm":
             command = [
@@ -64,29 +50,18 @@ class Node:
                 "--port", str(self.port), "--no-limits", "--made-up-nodes", "1000", "--json",
                 "--no-progress", "--quiet", "--state-dir", folder]
         else:
-            command = [libtorrent_python(), "-c", LIBTORRENT, str(self.port)]
+            python = os.environ.get("LT_PYTHON") or bench.newest_libtorrent() or "python3"
+            command = [python, "-c", LIBTORRENT, str(self.port)]
         self.process = subprocess.Popen(core + command, stdout=subprocess.PIPE, text=True)
         self.greeting = self.process.stdout.readline().strip()
         if not self.greeting:
             sys.exit(f"krpc: {kind} did not start")
         time.sleep(0.5)
 
-    def cpu(self):
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
 
 def measure(flood, node, seconds, window):
     core = str((os.cpu_count() or 2) - 1)
-    before = node.cpu()
+    before = bench.cpu_seconds(node.process.pid)
     done = subprocess.run(
         ["taskset", "-c", core, flood, str(node.port), str(seconds), str(window)],
         stdout=subprocess.PIPE, text=True, check=True)
@@ -94,15 +69,10 @@ def measure(flood, node, seconds, window):
     if not found:
         sys.exit(f"krpc: the instrument says: {done.stdout}")
     replies = int(found[2])
+    used = bench.cpu_seconds(node.process.pid) - before
     return {
         "node": node.kind, "window": window, "rate": int(found[3]),
-        "us": (node.cpu() - before) * 1e6 / max(replies, 1), "load": os.getloadavg()[0]}
-
-
-def machine():
-    cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo")
-                if line.startswith("model name")), platform.machine())
-    return f"{cpu}, {os.cpu_count()} cores, Linux {platform.release()}"
+        "us": used * 1e6 / max(replies, 1), "load": os.getloadavg()[0]}
 
 
 def section(rows, versions, rounds):
@@ -112,7 +82,7 @@ def section(rows, versions, rounds):
         "core, and keeps so many queries outstanding. Ours has a table of 1,000 nodes,",
         f"libtorrent's ({versions['libtorrent']}) is empty; neither has limits. Medians of",
         f"{rounds} rounds of one sitting, in which the nodes take turns, by `Tests/Bench/krpc.py`.",
-        f"{machine()}; load of the machine {min(r['load'] for r in rows):.1f} to "
+        f"{bench.machine()}; load of the machine {min(r['load'] for r in rows):.1f} to "
         f"{max(r['load'] for r in rows):.1f}, 2 being both cores busy.", "",
         "| node | outstanding | answers/s | least to most | CPU µs an answer | × libtorrent |",
         "|---|---|---|---|---|---|",
@@ -129,18 +99,6 @@ def section(rows, versions, rounds):
                 f"| {kind} | {window} | {median:,.0f} | {min(rates):,} to {max(rates):,} "
                 f"| {cost:.2f} | {median / reference:.2f} |")
     return "\n".join(lines) + "\n"
-
-
-def write(path, text):
-    """Puts the section into the document in place of the one that is there."""
-    old = path.read_text() if path.exists() else "# Performance\n"
-    start = old.find("\n" + HEADING + "\n")
-    if start < 0:
-        path.write_text(old.rstrip("\n") + "\n\n" + text)
-        return
-    end = old.find("\n## ", start + 1)
-    rest = "" if end < 0 else old[end:]
-    path.write_text(old[:start].rstrip("\n") + "\n\n" + text + rest)
 
 
 def main():
@@ -162,11 +120,11 @@ def main():
                     row = measure(flood, node, options.seconds, window)
                     rows.append(row)
                     print(f"{number + 1}/{options.rounds}", json.dumps(row), flush=True)
-                node.stop()
+                bench.end(node.process)
     text = section(rows, versions, options.rounds)
     print(text)
     if options.write:
-        write(Path(options.write), text)
+        bench.write_section(options.write, HEADING, text)
 
 
 main()

@@ -28,7 +28,6 @@ import json
 import multiprocessing
 import os
 import pathlib
-import platform
 import random
 import re
 import shutil
@@ -41,6 +40,8 @@ import tempfile
 import threading
 import time
 import urllib.parse
+
+import bench
 
 HEADING = "## Ten thousand seeds"
 # Where peers meet: nobody dials 127.0.0.1 because a tracker says so.
@@ -78,20 +79,6 @@ FIGURES = [
 ]
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def wait_until(what, seconds, holds, pause=0.1):
-    end = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > end:
-            raise RuntimeError(f"waited {seconds} s in vain: {what}")
-        time.sleep(pause)
-
-
 def percentile(values, share):
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
@@ -104,10 +91,10 @@ class Tracker:
     """Counts announces, in a process of its own. It tells peers only `for=fetch`."""
 
     def __init__(self):
-        self.port = free_port()
+        self.port = bench.free_port()
         self.process = multiprocessing.Process(target=serve_tracker, args=(self.port,), daemon=True)
         self.process.start()
-        wait_until("the tracker answers", 10, self.is_up)
+        bench.wait_until("the tracker answers", 10, self.is_up)
 
     def is_up(self):
         try:
@@ -195,7 +182,9 @@ def serve_tracker(port):
         server = await asyncio.start_server(serve, "127.0.0.1", port, backlog=4096)
         await server.serve_forever()
 
+    # Who has started it ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     asyncio.run(run())
 
 
@@ -256,7 +245,7 @@ class Daemon:
 
     def __init__(self, place, content, downloads):
         self.place, self.content, self.downloads = place, content, downloads
-        self.port = free_port()
+        self.port = bench.free_port()
         self.process = None
         self.session = "0"
         self.connection = None
@@ -272,26 +261,17 @@ class Daemon:
         """Makes state that is there before the first start."""
 
     def start(self):
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("SWARM_")}
         self.started = time.monotonic()
         with open(self.place / "log", "ab") as log:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env=environment, cwd=self.place, start_new_session=True)
+                env=bench.own_environment(), cwd=self.place, start_new_session=True)
 
     def stop(self):
         """Seconds that it took."""
         self.close()
-        process, self.process = self.process, None
-        if process is None or process.poll() is not None:
-            return 0.0
         start = time.monotonic()
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(timeout=300)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        bench.end(self.process, seconds=300)
         return time.monotonic() - start
 
     def close(self):
@@ -369,9 +349,7 @@ class Daemon:
         return {name: int(fields[name].split()[0]) / 1024 for name in ["VmRSS", "RssAnon"]}
 
     def cpu(self):
-        text = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text()
-        fields = text.rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return bench.cpu_seconds(self.process.pid)
 
 
 class Swarm(Daemon):
@@ -419,7 +397,7 @@ class Transmission(Daemon):
 
     def command(self):
         (self.place / "settings.json").write_text(json.dumps({
-            "download-dir": str(self.content), "peer-port": free_port(),
+            "download-dir": str(self.content), "peer-port": bench.free_port(),
             "rpc-port": self.port, "rpc-bind-address": "127.0.0.1",
             "rpc-whitelist-enabled": False, "rpc-host-whitelist-enabled": False,
             "rpc-authentication-required": False, "dht-enabled": False, "lpd-enabled": False,
@@ -457,10 +435,10 @@ def fill(daemon, metainfos):
     daemon.prepare(metainfos)
     daemon.start()
     start = time.monotonic()
-    wait_until(f"{daemon.kind} answers", 300, lambda: answers(daemon))
+    bench.wait_until(f"{daemon.kind} answers", 300, lambda: answers(daemon))
     daemon.take(metainfos)
     added = time.monotonic() - start
-    wait_until(
+    bench.wait_until(
         f"{daemon.kind} seeds all", 900, lambda: daemon.count_seeding() == len(metainfos), 1)
     seeding = time.monotonic() - start
     stop = daemon.stop()
@@ -534,7 +512,7 @@ class Fetching:
 
     def __enter__(self):
         self.thread.start()
-        wait_until("the fetch is under way", 60, lambda: self.bytes > 0 or self.error)
+        bench.wait_until("the fetch is under way", 60, lambda: self.bytes > 0 or self.error)
         return self
 
     def __exit__(self, *_):
@@ -575,7 +553,7 @@ class Fetching:
             self.seconds += time.monotonic() - begin
         self.user.rpc("torrent-remove", ids=[number], **{"delete-local-data": True})
         file = self.folder / "large.bin"
-        wait_until("the fetched content is removed", 60, lambda: not file.exists())
+        bench.wait_until("the fetched content is removed", 60, lambda: not file.exists())
 
 
 def measure(daemon, tracker, large, options):
@@ -583,11 +561,11 @@ def measure(daemon, tracker, large, options):
     row = {"kind": daemon.kind}
     daemon.start()
     row["first"] = daemon.first_list(options.count)
-    wait_until(
+    bench.wait_until(
         "all are seeding", 600, lambda: daemon.count_seeding() == options.count, 0.25)
     row["seeding"] = time.monotonic() - daemon.started
     daemon.close()
-    wait_until(
+    bench.wait_until(
         "all have announced", 1_200, lambda: tracker.ask("/counts")["torrents"] == options.count,
         0.5)
     row["announced"] = tracker.ask("/counts")["last_new"] - daemon.started
@@ -610,12 +588,6 @@ def measure(daemon, tracker, large, options):
     return row
 
 
-def machine():
-    cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo")
-                if line.startswith("model name")), platform.machine())
-    return f"{cpu}, {os.cpu_count()} cores, Linux {platform.release()}"
-
-
 def section(rows, kinds, versions, options):
     loads = [row["load"] for row in rows]
     lines = [
@@ -631,7 +603,7 @@ def section(rows, kinds, versions, options):
         "as many deltas while large content is fetched through the same daemon. Medians of",
         f"{options.rounds} rounds of one sitting, in which the daemons take turns, by",
         "`make seedboxbench`.", "",
-        f"{machine()}; load of the machine {min(loads):.1f} to {max(loads):.1f}, "
+        f"{bench.machine()}; load of the machine {min(loads):.1f} to {max(loads):.1f}, "
         f"{os.cpu_count()} being all cores busy.", "",
         "| | at most | " + " | ".join(versions[kind] for kind in kinds) + " |",
         "|---|---|" + "---|" * len(kinds),
@@ -643,18 +615,6 @@ def section(rows, kinds, versions, options):
             cells.append(form.format(statistics.median(values)) if values else "")
         lines.append(f"| {name} | {most or ''} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
-
-
-def write(path, text):
-    """Puts the section into the document in place of the one that is there."""
-    old = path.read_text() if path.exists() else "# Performance\n"
-    start = old.find("\n" + HEADING + "\n")
-    if start < 0:
-        path.write_text(old.rstrip("\n") + "\n\n" + text)
-        return
-    end = old.find("\n## ", start + 1)
-    rest = "" if end < 0 else old[end:]
-    path.write_text(old[:start].rstrip("\n") + "\n\n" + text + rest)
 
 
 def start_seed(place, folder, metainfo):
@@ -691,8 +651,7 @@ def run(place, options):
         for daemon in daemons:
             daemon.stop()
         for process in processes:
-            process.terminate()
-            process.wait()
+            bench.end(process)
         tracker.process.terminate()
     versions = {kind: known[kind].version() for kind in kinds}
     return section(rows, kinds, versions, options)
@@ -724,13 +683,13 @@ def main():
         sys.exit("seedbox: SWARM names the program")
     enter_namespace()
     os.environ["SWARM"] = os.path.abspath(os.environ["SWARM"])
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    bench.leave_when_told()
     place = pathlib.Path(tempfile.mkdtemp(prefix="swarm-seedbox-"))
     try:
         text = run(place, options)
     except RuntimeError as error:
         for log in sorted(place.glob("*/log")):
-            sys.stderr.write("".join(log.read_text(errors="replace").splitlines(True)[-10:]))
+            sys.stderr.write(bench.last_lines(log, 10))
         sys.exit(f"seedbox: {error}")
     finally:
         if "SWARM_KEEP" in os.environ:
@@ -739,7 +698,7 @@ def main():
             shutil.rmtree(place, ignore_errors=True)
     print(text)
     if options.write:
-        write(pathlib.Path(options.write), text)
+        bench.write_section(options.write, HEADING, text)
 
 
 if __name__ == "__main__":

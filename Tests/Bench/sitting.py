@@ -9,13 +9,13 @@ The instrument runs one pair (`duel.py SEEDER LEECHER --runs 1`) and prints a JS
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+import bench
+
 PAIRS = [
     ("lightspeed", "lightspeed"),
     ("libtorrent", "libtorrent"),
@@ -34,9 +34,9 @@ COLUMNS = [
 
 def environment():
     known = dict(os.environ)
-    python = ROOT / ".build-tools/libtorrent/bin/python"
-    if "LT_PYTHON" not in known and python.exists():
-        known["LT_PYTHON"] = str(python)
+    python = bench.newest_libtorrent()
+    if python:
+        known.setdefault("LT_PYTHON", python)
     return known
 
 
@@ -47,12 +47,6 @@ def run(instrument, pair, size):
     if done.returncode or not rows:
         sys.exit(f"sitting: {' '.join(pair)}: the instrument failed ({done.returncode})")
     return rows[-1]
-
-
-def machine():
-    cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo")
-                if line.startswith("model name")), platform.machine())
-    return f"{cpu}, {os.cpu_count()} cores, Linux {platform.release()}"
 
 
 def document(rows, rounds, size):
@@ -66,7 +60,7 @@ def document(rows, rounds, size):
         "SHA-1 and `pwrite`, and nothing else. Machines differ and are noisy: the ratios are what",
         "carries over.",
         "",
-        f"{machine()}.",
+        f"{bench.machine()}.",
         "",
         "| seeder → leecher | " + " | ".join(title for _, title in COLUMNS)
         + " | MB/s, least to most | × libtorrent | whole |",

@@ -17,7 +17,6 @@ import pathlib
 import random
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -26,17 +25,13 @@ import time
 import urllib.error
 import urllib.request
 
+import bench
+
 # What may be more at the end than in the middle: what one torrent more takes.
 SLACK = {"rss_mib": 12.0, "descriptors": 24, "threads": 4}
 TORRENTS = 24
 KEPT = 12
 CONTENT_BYTES = 4 << 20
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class Ground:
@@ -47,34 +42,23 @@ class Ground:
         self.dice = random.Random(seed)
         self.place = pathlib.Path(tempfile.mkdtemp(prefix="swarm-soak-"))
         self.processes = []
-        self.tracker_port = free_port()
-        self.api_port = free_port()
+        self.tracker_port = bench.free_port()
+        self.api_port = bench.free_port()
         self.daemon = None
         self.tracker = None
 
     def start(self, name, arguments):
         log = open(self.place / f"{name}.log", "ab")
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("SWARM_")}
         process = subprocess.Popen(
-            arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
-            cwd=self.place, start_new_session=True)
+            arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            env=bench.own_environment(), cwd=self.place, start_new_session=True)
         log.close()
         self.processes.append(process)
         return process
 
-    @staticmethod
-    def stop(process, number=signal.SIGTERM):
-        if process and process.poll() is None:
-            process.send_signal(number)
-            try:
-                process.wait(timeout=15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
     def close(self):
         for process in reversed(self.processes):
-            self.stop(process)
+            bench.end(process)
         if "SWARM_KEEP" not in os.environ:
             shutil.rmtree(self.place, ignore_errors=True)
         else:
@@ -148,7 +132,7 @@ metrics-per-torrent = true
 """)
         self.daemon = self.start(
             "daemon", [self.swarm, "daemon", "--config", self.place / "config.toml"])
-        wait_until("the daemon answers", 30, lambda: self.get("/readyz") is not None)
+        bench.wait_until("the daemon answers", 30, lambda: self.get("/readyz") is not None)
 
     # How it is spoken to
 
@@ -190,14 +174,6 @@ def find_hash(shown):
     if isinstance(shown, str) and len(shown) == 40 and set(shown) <= set("0123456789abcdef"):
         return shown
     return None
-
-
-def wait_until(what, seconds, holds):
-    end = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > end:
-            raise RuntimeError(f"waited {seconds} s in vain: {what}")
-        time.sleep(0.1)
 
 
 def sample(pid):
@@ -268,13 +244,13 @@ class Script:
     def restart_peer(self):
         number = self.ground.dice.randrange(2)
         how = self.ground.dice.choice([signal.SIGTERM, signal.SIGKILL])
-        self.ground.stop(self.peers[number], how)
+        bench.end(self.peers[number], how)
         self.peers[number] = self.ground.start_peer(number)
         self.count("peer restarts")
 
     def tracker_outage(self, begins):
         if begins:
-            self.ground.stop(self.ground.tracker, signal.SIGKILL)
+            bench.end(self.ground.tracker, signal.SIGKILL)
             self.count("tracker outages")
         else:
             self.ground.start_tracker()
@@ -349,7 +325,7 @@ def main():
     if not swarm:
         sys.exit("soak: SWARM names the program")
     ground = Ground(os.path.abspath(swarm), arguments.seed)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    bench.leave_when_told()
     try:
         ground.make_torrents()
         ground.start_tracker()
@@ -357,7 +333,7 @@ def main():
         begin = time.monotonic()
         script, samples, completed = run(ground, arguments.seconds)
         start = time.monotonic()
-        ground.stop(ground.daemon)
+        bench.end(ground.daemon)
         took = time.monotonic() - start
         flat = verdict(script, samples, completed, arguments.seconds)
         print(f"ended with status {ground.daemon.returncode} within {took:.1f} s, after "
@@ -367,9 +343,7 @@ def main():
             flat = False
     except Exception as error:
         print(f"soak: {error}", file=sys.stderr)
-        log = ground.place / "daemon.log"
-        if log.exists():
-            sys.stderr.write("".join(log.read_text(errors="replace").splitlines(True)[-20:]))
+        sys.stderr.write(bench.last_lines(ground.place / "daemon.log", 20))
         flat = False
     finally:
         ground.close()

@@ -1,0 +1,91 @@
+"""What the instruments here share."""
+import os
+import platform
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def newest_libtorrent():
+    """The Python that has it, or nothing."""
+    python = ROOT / ".build-tools/libtorrent/bin/python"
+    return str(python) if python.exists() else None
+
+
+def free_port(kind=socket.SOCK_STREAM):
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(what, seconds, holds, pause=0.1):
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            raise RuntimeError(f"waited {seconds} s in vain: {what}")
+        time.sleep(pause)
+
+
+def own_environment():
+    """Ours, without what would steer the program."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("SWARM_")}
+
+
+def end(process, number=signal.SIGTERM, seconds=15):
+    """Ends it, by force if it does not within so many seconds."""
+    if process is None or process.poll() is not None:
+        return
+    process.send_signal(number)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def leave_when_told():
+    """Has SIGTERM and Ctrl-C end the program as it ends by itself: with all that it has started."""
+    def leave(number, _):
+        # That takes a while, and is not to be interrupted.
+        for each in [signal.SIGINT, signal.SIGTERM]:
+            signal.signal(each, signal.SIG_IGN)
+        sys.exit(128 + number)
+
+    for number in [signal.SIGINT, signal.SIGTERM]:
+        signal.signal(number, leave)
+
+
+def cpu_seconds(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def machine():
+    cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo")
+                if line.startswith("model name")), platform.machine())
+    return f"{cpu}, {os.cpu_count()} cores, Linux {platform.release()}"
+
+
+def last_lines(path, count):
+    """The end of a log, if there is one."""
+    if not path.exists():
+        return ""
+    return "".join(path.read_text(errors="replace").splitlines(True)[-count:])
+
+
+def write_section(path, heading, text):
+    """Puts the section into the document in place of the one that is there."""
+    path = Path(path)
+    old = path.read_text() if path.exists() else "# Performance\n"
+    start = old.find("\n" + heading + "\n")
+    if start < 0:
+        path.write_text(old.rstrip("\n") + "\n\n" + text)
+        return
+    end = old.find("\n## ", start + 1)
+    rest = "" if end < 0 else old[end:]
+    path.write_text(old[:start].rstrip("\n") + "\n\n" + text + rest)
