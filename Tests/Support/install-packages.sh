@@ -9,12 +9,6 @@ cd "$(dirname "$0")/../.."
 build=(libssl-dev zlib1g-dev libsqlite3-dev iproute2)
 test=(transmission-daemon transmission-cli aria2 rtorrent opentracker python3 python3-venv
     python3-libtorrent curl prometheus chromium chromium-driver)
-libtorrent=2.1.1
-venv=.build-tools/libtorrent
-transmission_rpc=7.0.12
-rpc_venv=.build-tools/transmission-rpc
-selenium=4.51.0
-browser=.build-tools/selenium
 
 fail() {
     echo "make: $*" >&2
@@ -86,44 +80,18 @@ install_packages() {
     rm -f "$log"
 }
 
-# The tests speak with the newest libtorrent. Debian's is older; it stands in where PyPI is out of
-# reach, and the tests say which one they met.
-install_libtorrent() {
-    "$venv/bin/python" -c "import libtorrent" 2>/dev/null && return 0
-    echo "installing libtorrent $libtorrent into $venv"
+# install_from_pypi MODULE PACKAGE==VERSION FOLDER WITHOUT: a package into an environment of its own.
+# Where PyPI is out of reach the tests do without it, and say so.
+install_from_pypi() {
+    local module=$1 package=$2 venv=$3 without=$4
+    "$venv/bin/python" -c "import $module" 2>/dev/null && return 0
+    echo "installing $package into $venv"
     rm -rf "$venv"
     mkdir -p "$(dirname "$venv")"
     if ! /usr/bin/python3 -m venv "$venv" ||
-        ! "$venv/bin/pip" install --quiet --disable-pip-version-check "libtorrent==$libtorrent"; then
+        ! "$venv/bin/pip" install --quiet --disable-pip-version-check "$package"; then
         rm -rf "$venv"
-        echo "make: PyPI has not given libtorrent $libtorrent; the tests use Debian's" >&2
-    fi
-}
-
-# A library that drives Transmission, and so our daemon too.
-install_transmission_rpc() {
-    "$rpc_venv/bin/python" -c "import transmission_rpc" 2>/dev/null && return 0
-    echo "installing transmission-rpc $transmission_rpc into $rpc_venv"
-    rm -rf "$rpc_venv"
-    mkdir -p "$(dirname "$rpc_venv")"
-    if ! /usr/bin/python3 -m venv "$rpc_venv" ||
-        ! "$rpc_venv/bin/pip" install --quiet --disable-pip-version-check \
-            "transmission-rpc==$transmission_rpc"; then
-        rm -rf "$rpc_venv"
-        echo "make: PyPI has not given transmission-rpc; its tests will be skipped" >&2
-    fi
-}
-
-# What drives Chromium, for the tests of the web page.
-install_selenium() {
-    "$browser/bin/python" -c "import selenium" 2>/dev/null && return 0
-    echo "installing selenium $selenium into $browser"
-    rm -rf "$browser"
-    mkdir -p "$(dirname "$browser")"
-    if ! /usr/bin/python3 -m venv "$browser" ||
-        ! "$browser/bin/pip" install --quiet --disable-pip-version-check "selenium==$selenium"; then
-        rm -rf "$browser"
-        echo "make: PyPI has not given selenium; the test of the web page will be skipped" >&2
+        echo "make: PyPI has not given $package; $without" >&2
     fi
 }
 
@@ -135,9 +103,15 @@ for set in "$@"; do
         # Network namespaces need root, so without it those tests are skipped anyway.
         if as_root true; then
             install_packages "${test[@]}"
-            install_libtorrent
-            install_transmission_rpc
-            install_selenium
+            # The tests speak with the newest libtorrent; Debian's is older.
+            install_from_pypi libtorrent libtorrent==2.1.1 .build-tools/libtorrent \
+                "the tests use Debian's"
+            # A library that drives Transmission, and so our daemon too.
+            install_from_pypi transmission_rpc transmission-rpc==7.0.12 \
+                .build-tools/transmission-rpc "its tests will be skipped"
+            # What drives Chromium, for the tests of the web page.
+            install_from_pypi selenium selenium==4.51.0 .build-tools/selenium \
+                "the test of the web page will be skipped"
         else
             echo "make: not root: the tests against other clients will be skipped" >&2
         fi
