@@ -26,6 +26,19 @@ public final class DiskCounters: Sendable {
 
     private final class Tally: Sendable {
         let reading = Mutex(Reading())
+
+        func timed<Result>(
+            _ call: () -> Result, _ note: (inout Reading, Result, Interval) -> Void
+        ) -> Result {
+            let start = Lane.now
+            let result = call()
+            let time = Interval(nanoseconds: Lane.now - start)
+            // Whoever called looks at `errno` next, which taking a lock may change.
+            let code = errno
+            reading.withLock { note(&$0, result, time) }
+            errno = code
+            return result
+        }
     }
 
     private let tally = Tally()
@@ -54,49 +67,26 @@ public final class DiskCounters: Sendable {
     private static func counted(_ medium: Medium, in tally: Tally) -> Medium {
         var counted = medium
         counted.read = { file, buffer, offset in
-            let start = Lane.now
-            let count = medium.read(file, buffer, offset)
-            let time = Interval(nanoseconds: Lane.now - start)
-            return keepingErrno(count) {
-                tally.reading.withLock { reading in
-                    reading.reads.record(time)
-                    reading.bytesRead += Int64(max(0, count))
-                    if count < 0 { reading.readErrors += 1 }
-                }
+            tally.timed({ medium.read(file, buffer, offset) }) { reading, count, time in
+                reading.reads.record(time)
+                reading.bytesRead += Int64(max(0, count))
+                if count < 0 { reading.readErrors += 1 }
             }
         }
         counted.write = { file, buffer, offset in
-            let start = Lane.now
-            let count = medium.write(file, buffer, offset)
-            let time = Interval(nanoseconds: Lane.now - start)
-            return keepingErrno(count) {
-                tally.reading.withLock { reading in
-                    reading.writes.record(time)
-                    reading.bytesWritten += Int64(max(0, count))
-                    if count < 0 { reading.writeErrors += 1 }
-                }
+            tally.timed({ medium.write(file, buffer, offset) }) { reading, count, time in
+                reading.writes.record(time)
+                reading.bytesWritten += Int64(max(0, count))
+                if count < 0 { reading.writeErrors += 1 }
             }
         }
         counted.sync = { file in
-            let start = Lane.now
-            let result = medium.sync(file)
-            let time = Interval(nanoseconds: Lane.now - start)
-            return keepingErrno(result) {
-                tally.reading.withLock { reading in
-                    reading.syncs.record(time)
-                    if result != 0 { reading.syncErrors += 1 }
-                }
+            tally.timed({ medium.sync(file) }) { reading, result, time in
+                reading.syncs.record(time)
+                if result != 0 { reading.syncErrors += 1 }
             }
         }
         return counted
-    }
-
-    /// Whoever called looks at `errno` next, which taking a lock may change.
-    private static func keepingErrno<Result>(_ result: Result, _ body: () -> Void) -> Result {
-        let code = errno
-        body()
-        errno = code
-        return result
     }
 }
 

@@ -53,14 +53,12 @@ extension SessionNetwork {
 
 extension DHTTraffic {
     func write(into page: inout Exposition) {
-        page.family("swarm_dht_queries_total", .counter, "Queries of nodes.") {
-            $0.add(queriesSent, ["direction": "sent"])
-            $0.add(queriesReceived, ["direction": "received"])
-        }
-        page.family("swarm_dht_answers_total", .counter, "Answers of nodes.") {
-            $0.add(answersSent, ["direction": "sent"])
-            $0.add(answersReceived, ["direction": "received"])
-        }
+        page.counters(
+            "swarm_dht_queries_total", "Queries of nodes.", sent: queriesSent,
+            received: queriesReceived)
+        page.counters(
+            "swarm_dht_answers_total", "Answers of nodes.", sent: answersSent,
+            received: answersReceived)
         page.counter(
             "swarm_dht_timeouts_total", "Queries of ours that nobody answered.", timeouts)
         page.counter(
@@ -87,10 +85,9 @@ extension TorrentCounters {
             "swarm_blamed_blocks_total", "Wrong blocks whose sender is known.", blocksBlamed)
         page.counter("swarm_bans_total", "Peers that were banned.", bans)
         page.counter("swarm_snubs_total", "Times that a peer owed blocks and was silent.", snubs)
-        page.family("swarm_rejects_total", .counter, "Requests for blocks that were refused.") {
-            $0.add(rejectsSent, ["direction": "sent"])
-            $0.add(rejectsReceived, ["direction": "received"])
-        }
+        page.counters(
+            "swarm_rejects_total", "Requests for blocks that were refused.", sent: rejectsSent,
+            received: rejectsReceived)
         page.counter("swarm_dials_total", "Connections that were tried.", dials)
         page.counter("swarm_dial_failures_total", "Those that did not come about.", dialFailures)
         page.counter(
@@ -107,15 +104,26 @@ extension TorrentCounters {
             $0.add(limitedRequests, ["direction": "down"])
             $0.add(limitedServes, ["direction": "up"])
         }
-        page.family("swarm_pex_messages_total", .counter, "Messages that name peers.") {
-            $0.add(pexMessagesSent, ["direction": "sent"])
-            $0.add(pexMessagesReceived, ["direction": "received"])
-        }
+        page.counters(
+            "swarm_pex_messages_total", "Messages that name peers.", sent: pexMessagesSent,
+            received: pexMessagesReceived)
         page.counter(
             "swarm_pex_messages_ignored_total", "Messages that name peers, and were not believed.",
             pexMessagesIgnored)
         page.counter(
             "swarm_pex_peers_total", "Peers that were known by such messages first.",
             pexPeersTaken)
+    }
+}
+
+extension Exposition {
+    /// What goes both ways.
+    fileprivate mutating func counters(
+        _ name: String, _ help: String, sent: some MetricValue, received: some MetricValue
+    ) {
+        family(name, .counter, help) {
+            $0.add(sent, ["direction": "sent"])
+            $0.add(received, ["direction": "received"])
+        }
     }
 }
