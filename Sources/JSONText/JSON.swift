@@ -13,6 +13,12 @@ public enum JSON: Sendable {
     public static func count(_ value: Int) -> JSON { .integer(Int64(value)) }
     public static func optional(_ text: String?) -> JSON { text.map(JSON.string) ?? .null }
     public static func optional(_ value: Double?) -> JSON { value.map(JSON.number) ?? .null }
+
+    /// The members of an object that have a value.
+    public static func given(_ members: [(String, JSON?)]) -> [Member] {
+        members.compactMap { name, value in value.map { (name, $0) } }
+    }
+
     public static func strings(_ texts: [String]) -> JSON { .array(texts.map(JSON.string)) }
 
     /// The value on one line. Characters that could steer a terminal are escaped.

@@ -132,28 +132,21 @@ struct Daemon: Sendable {
 
     // MARK: - Categories and groups
 
-    func categories() throws(Failure) -> [JSON] {
-        try client.get("/categories")["categories"]?.elements ?? []
+    /// What has names of the user's choosing.
+    enum Named: String {
+        case categories, groups
     }
 
-    func setCategory(_ name: String, _ members: [JSON.Member]) throws(Failure) {
-        try client.send("PUT", "/categories/" + segment(name), .object(members))
+    func all(_ kind: Named) throws(Failure) -> [JSON] {
+        try client.get("/\(kind.rawValue)")["\(kind.rawValue)"]?.elements ?? []
     }
 
-    func removeCategory(_ name: String) throws(Failure) {
-        try client.send("DELETE", "/categories/" + segment(name))
+    func set(_ kind: Named, _ name: String, _ members: [JSON.Member]) throws(Failure) {
+        try client.send("PUT", "/\(kind.rawValue)/" + segment(name), .object(members))
     }
 
-    func groups() throws(Failure) -> [JSON] {
-        try client.get("/groups")["groups"]?.elements ?? []
-    }
-
-    func setGroup(_ name: String, _ members: [JSON.Member]) throws(Failure) {
-        try client.send("PUT", "/groups/" + segment(name), .object(members))
-    }
-
-    func removeGroup(_ name: String) throws(Failure) {
-        try client.send("DELETE", "/groups/" + segment(name))
+    func remove(_ kind: Named, _ name: String) throws(Failure) {
+        try client.send("DELETE", "/\(kind.rawValue)/" + segment(name))
     }
 
     /// A name as a part of a path (RFC 3986, section 3.3).

@@ -15,6 +15,17 @@ struct RemoteOptions: ParsableArguments {
     func console() -> Console { common.configuredConsole() }
 
     func daemon() throws(Failure) -> Daemon { try server.daemon() }
+
+    /// Does the same to each of the things that have these names, and tells it.
+    func act(
+        by names: [String], told words: String,
+        _ body: (Daemon, String) throws(Failure) -> Void
+    ) throws(Failure) {
+        let report = DoneReport(console: console())
+        let daemon = try daemon()
+        for name in names { try body(daemon, name) }
+        try report.tell(words, named: names)
+    }
 }
 
 /// What every command takes that is about torrents of the daemon.

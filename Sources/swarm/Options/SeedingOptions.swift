@@ -29,12 +29,14 @@ struct SeedingOptions: ParsableArguments {
 
     /// As torrents and categories name them.
     var members: [JSON.Member] {
-        let all: [(String, JSON?)] = [
+        JSON.given([
             ("ratio", ratio?.json), ("seedTime", seedTime?.json), ("idle", idle?.json),
             ("action", then?.json),
-        ]
-        return all.compactMap { name, value in value.map { (name, $0) } }
+        ])
     }
+
+    /// All that are given; nil if none is.
+    var rules: JSON? { members.isEmpty ? nil : .object(members) }
 }
 
 enum SeedAction: String, CaseIterable, ExpressibleByArgument {

@@ -18,7 +18,7 @@ struct CategoryList: ParsableCommand {
 
     func run() throws {
         let console = options.console()
-        let categories = try options.daemon().categories()
+        let categories = try options.daemon().all(.categories)
         guard !options.json else { return try console.print(["categories": .array(categories)]) }
         guard !categories.isEmpty else { return console.remark("there are no categories") }
         try console.print(
@@ -53,17 +53,14 @@ struct CategorySet: ParsableCommand {
     var options: RemoteOptions
 
     func run() throws {
-        let console = options.console()
-        let daemon = try options.daemon()
-        var members: [JSON.Member] = []
-        if let folder {
-            members.append(
-                ("folder", folder == "none" ? .null : .string(try daemon.folder(folder))))
+        try options.act(by: [name], told: "category is set") { daemon, name throws(Failure) in
+            let folder = try folder.map { path throws(Failure) -> JSON in
+                path == "none" ? .null : .string(try daemon.folder(path))
+            }
+            try daemon.set(
+                .categories, name,
+                JSON.given([("folder", folder), ("seedingLimits", seeding.rules)]))
         }
-        let rules = seeding.members
-        if !rules.isEmpty { members.append(("seedingLimits", .object(rules))) }
-        try daemon.setCategory(name, members)
-        try DoneReport(console: console).tell("category is set", named: [name])
     }
 }
 
@@ -80,10 +77,9 @@ struct CategoryRemove: ParsableCommand {
     var options: RemoteOptions
 
     func run() throws {
-        let console = options.console()
-        let daemon = try options.daemon()
-        for name in name { try daemon.removeCategory(name) }
-        try DoneReport(console: console).tell("removed the category", named: name)
+        try options.act(by: name, told: "removed the category") { daemon, name throws(Failure) in
+            try daemon.remove(.categories, name)
+        }
     }
 }
 

@@ -18,7 +18,7 @@ struct GroupList: ParsableCommand {
 
     func run() throws {
         let console = options.console()
-        let groups = try options.daemon().groups()
+        let groups = try options.daemon().all(.groups)
         guard !options.json else { return try console.print(["groups": .array(groups)]) }
         guard !groups.isEmpty else { return console.remark("there are no groups") }
         try console.print(NamedTable(groups) { LimitText.words(of: $0) ?? "no limit" }.lines)
@@ -35,27 +35,16 @@ struct GroupSet: ParsableCommand {
     @Argument(help: "Its name.")
     var name: String
 
-    @Option(
-        help: ArgumentHelp("The most to receive in a second, or none.", valueName: "rate"),
-        transform: RateLimit.init(_:))
-    var down: RateLimit?
-
-    @Option(
-        help: ArgumentHelp("The most to send in a second, or none.", valueName: "rate"),
-        transform: RateLimit.init(_:))
-    var up: RateLimit?
+    @OptionGroup(title: "The limits")
+    var rates: RateOptions
 
     @OptionGroup
     var options: RemoteOptions
 
     func run() throws {
-        let console = options.console()
-        let members = [("downloadLimit", down), ("uploadLimit", up)].compactMap {
-            name, limit -> JSON.Member? in
-            limit.map { (name, $0.json) }
+        try options.act(by: [name], told: "group is set") { daemon, name throws(Failure) in
+            try daemon.set(.groups, name, rates.members)
         }
-        try options.daemon().setGroup(name, members)
-        try DoneReport(console: console).tell("group is set", named: [name])
     }
 }
 
@@ -72,9 +61,8 @@ struct GroupRemove: ParsableCommand {
     var options: RemoteOptions
 
     func run() throws {
-        let console = options.console()
-        let daemon = try options.daemon()
-        for name in name { try daemon.removeGroup(name) }
-        try DoneReport(console: console).tell("removed the group", named: name)
+        try options.act(by: name, told: "removed the group") { daemon, name throws(Failure) in
+            try daemon.remove(.groups, name)
+        }
     }
 }

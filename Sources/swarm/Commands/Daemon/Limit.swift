@@ -82,15 +82,8 @@ struct Limit: ParsableCommand {
 
 /// What may be limited.
 struct LimitOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp("The most to receive in a second, or none.", valueName: "rate"),
-        transform: RateLimit.init(_:))
-    var down: RateLimit?
-
-    @Option(
-        help: ArgumentHelp("The most to send in a second, or none.", valueName: "rate"),
-        transform: RateLimit.init(_:))
-    var up: RateLimit?
+    @OptionGroup
+    var rates: RateOptions
 
     @Option(
         help: ArgumentHelp(
@@ -137,27 +130,25 @@ struct LimitOptions: ParsableArguments {
     /// As the settings' own names have it.
     var sessionChanges: [JSON.Member] {
         let limits: [(String, JSON?)] = [
-            ("down", down?.json), ("up", up?.json), ("alternative-down", alternativeDown?.json),
+            ("down", rates.down?.json), ("up", rates.up?.json),
+            ("alternative-down", alternativeDown?.json),
             ("alternative-up", alternativeUp?.json),
             ("alternative", alternative.map { .bool($0 == .on) }),
         ]
-        let given = limits.compactMap { name, value in value.map { (name, $0) } }
         // Settings have one name that torrents have not.
         let rules = seeding.members.map { ($0.name == "seedTime" ? "time" : $0.name, $0.value) }
-        return [("limits", given), ("seeding", rules)].compactMap { name, members in
+        return [("limits", JSON.given(limits)), ("seeding", rules)].compactMap { name, members in
             members.isEmpty ? nil : (name, .object(members))
         }
     }
 
     var torrentChanges: [JSON.Member] {
-        var changes: [(String, JSON?)] = [
-            ("downloadLimit", down?.json), ("uploadLimit", up?.json),
+        let others: [(String, JSON?)] = [
             ("peersMax", peers?.json),
             ("group", group.map { $0 == "none" ? .null : .string($0) }),
+            ("seedingLimits", seeding.rules),
         ]
-        let rules = seeding.members
-        if !rules.isEmpty { changes.append(("seedingLimits", .object(rules))) }
-        return changes.compactMap { name, value in value.map { (name, $0) } }
+        return rates.members + JSON.given(others)
     }
 }
 
@@ -177,8 +168,4 @@ private func parsePeersMax(_ text: String) throws(ValueFault) -> CountLimit {
     if text.lowercased() == "none" { return CountLimit(count: nil) }
     guard let count = Int(text), (1...Limits.peersMax).contains(count) else { throw .outOfRange }
     return CountLimit(count: count)
-}
-
-extension RateLimit {
-    var json: JSON { rate.map { .integer($0.bytesPerSecond) } ?? .null }
 }
