@@ -7,7 +7,10 @@ extension Limits {
     /// Those who are told when something changes: pages, programs and our own parts.
     static let listenersMax = 1_024
     /// How often they are told at most: people do not see more, and each of them then asks.
-    static let pulseMilliseconds = 250
+    static let pulseInterval = Duration.milliseconds(250)
+    /// How often it is looked who may be active, at most. That is a look at all torrents, and a
+    /// program may add hundreds in a second.
+    static let queueInterval = Duration.milliseconds(100)
     /// Bytes of the path of a folder: the system's own limit.
     static let folderBytesMax = 4_095
     /// Labels of one torrent, and bytes of a label, a category or a group.

@@ -2,47 +2,14 @@ import Synchronization
 
 /// Tells listeners that something has happened, and not too often.
 final class Pulse: Sendable {
-    /// When to tell.
-    struct Pace {
-        enum Decision: Equatable {
-            case tellNow
-            /// Call `due` after this many milliseconds.
-            case tellAfter(milliseconds: Int64)
-            /// Somebody else will.
-            case nothing
-        }
-
-        private var lastTold: Int64?
-        private var isWaiting = false
-
-        /// Something has happened. `now` is in milliseconds.
-        mutating func beat(now: Int64) -> Decision {
-            guard !isWaiting else { return .nothing }
-            let gap = Int64(Limits.pulseMilliseconds)
-            guard let lastTold, now - lastTold < gap else {
-                lastTold = now
-                return .tellNow
-            }
-            isWaiting = true
-            return .tellAfter(milliseconds: gap - (now - lastTold))
-        }
-
-        /// The time that `beat` named is over.
-        mutating func due(now: Int64) {
-            isWaiting = false
-            lastTold = now
-        }
-    }
-
     private struct State {
-        var pace = Pace()
+        var pace = Pace(every: Limits.pulseInterval)
         var nextKey: UInt64 = 0
         var listeners: [UInt64: AsyncStream<Void>.Continuation] = [:]
         var isClosed = false
     }
 
     private let state = Mutex(State())
-    private let start = ContinuousClock.now
 
     /// Ends by itself at once if there are too many listeners.
     func subscribe() -> AsyncStream<Void> {
@@ -68,16 +35,16 @@ final class Pulse: Sendable {
     func beat() {
         // Without listeners a beat costs a look and no more.
         let decision = state.withLock { state in
-            state.listeners.isEmpty ? .nothing : state.pace.beat(now: now)
+            state.listeners.isEmpty ? .nothing : state.pace.ask(now: .now)
         }
         switch decision {
         case .nothing: break
-        case .tellNow: tell()
-        case .tellAfter(let milliseconds):
+        case .now: tell()
+        case .after(let delay):
             Task { [weak self] in
-                try? await Task.sleep(for: .milliseconds(milliseconds))
+                try? await Task.sleep(for: delay)
                 guard let self else { return }
-                state.withLock { $0.pace.due(now: now) }
+                state.withLock { $0.pace.due(now: .now) }
                 tell()
             }
         }
@@ -94,10 +61,5 @@ final class Pulse: Sendable {
 
     private func tell() {
         for listener in state.withLock({ Array($0.listeners.values) }) { listener.yield() }
-    }
-
-    private var now: Int64 {
-        let (seconds, attoseconds) = (ContinuousClock.now - start).components
-        return seconds * 1_000 + attoseconds / 1_000_000_000_000_000
     }
 }

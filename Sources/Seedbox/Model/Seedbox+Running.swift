@@ -8,12 +8,25 @@ import Units
 // MARK: - Who may be active
 
 extension Seedbox {
+    /// Has the queue asked who may be active, at once or soon: once for all that changes till then.
+    func followQueue() {
+        switch queuePace.ask(now: .now) {
+        case .now: walkQueue()
+        case .after(let delay):
+            Task {
+                try? await Task.sleep(for: delay)
+                queuePace.due(now: .now)
+                walkQueue()
+            }
+        case .nothing: break
+        }
+    }
+
     /// Asks the queue who may be active now, and brings about what it says.
     ///
     /// - Parameter whole: those that go to sleep at once if they may be active.
-    @discardableResult
-    func followQueue(layingDown whole: Set<TorrentRecord.ID> = []) -> [Task<Void, Never>] {
-        guard !isStopping else { return [] }
+    func walkQueue(layingDown whole: Set<TorrentRecord.ID> = []) {
+        guard !isStopping else { return }
         let (members, stalled) = (members, stalled)
         let entries = catalogue.withRows { rows in
             rows.compactMap { row -> QueueRule.Entry? in
@@ -28,12 +41,10 @@ extension Seedbox {
         }
         let admitted = QueueRule(settings.queue).active(among: entries)
         let sleepers = layDown(whole.filter { admitted.contains(TorrentID($0)) })
-        var tasks: [Task<Void, Never>] = []
         for (id, member) in members where member.isAdmitted != admitted.contains(id) {
             self.members[id]?.isAdmitted = admitted.contains(id)
-            if !sleepers.contains(id.record) { tasks.append(settle(id)) }
+            if !sleepers.contains(id.record) { settle(id) }
         }
-        return tasks
     }
 
     /// Brings the torrent to where it should be. One task at a time does, until it is there.

@@ -37,6 +37,7 @@ public actor Seedbox {
     var firstPeers: [TorrentID: [Endpoint]] = [:]
     /// The end of the queue.
     var lastPosition = 0
+    var queuePace = Pace(every: Limits.queueInterval)
     /// As the file, the environment and options say; and what was changed since.
     var givenSettings: Settings
     var changes: SettingsChanges
@@ -161,7 +162,7 @@ public actor Seedbox {
         }
         catalogue.insert(rows)
         notedRevision = catalogue.revision
-        followQueue(layingDown: whole)
+        walkQueue(layingDown: whole)
         Task { [weak self] in await self?.finishRenamings() }
         let incoming = incoming
         Task { [weak self] in

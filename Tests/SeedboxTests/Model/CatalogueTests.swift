@@ -145,23 +145,4 @@ import Testing
         var late = catalogue.subscribe().makeAsyncIterator()
         #expect(await late.next() == nil)
     }
-
-    @Test func listenersAreToldAtMostFourTimesASecond() {
-        var pace = Pulse.Pace()
-        var told = 0
-        var dueAt: Int64?
-        for now in stride(from: Int64(0), to: 10_000, by: 5) {
-            if let due = dueAt, now >= due {
-                pace.due(now: now)
-                dueAt = nil
-                told += 1
-            }
-            switch pace.beat(now: now) {
-            case .tellNow: told += 1
-            case .tellAfter(let milliseconds): dueAt = now + milliseconds
-            case .nothing: break
-            }
-        }
-        #expect((38...41).contains(told))
-    }
 }
