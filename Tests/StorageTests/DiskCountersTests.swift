@@ -52,13 +52,7 @@ import Units
 
     @Test func theQueueHasWhatWaitsAndWhatIsBeingDone() throws {
         let pool = DiskPool(readLanes: 1)
-        let gate = DispatchSemaphore(value: 0)
-        let _: Bool = try answer { answer in
-            pool.run(.read(key: 0)) {
-                answer(true)
-                gate.wait()
-            }
-        }
+        let gate = try pool.holdingReads()
         for _ in 0..<3 { pool.run(.read(key: 0)) {} }
         #expect(pool.queue.reads == 4)
         #expect(pool.queue.writes == 0)

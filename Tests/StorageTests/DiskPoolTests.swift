@@ -28,13 +28,7 @@ import Testing
 
     @Test func lanesForReadsTakeSoManyJobsAndNoMore() throws {
         let pool = DiskPool(readLanes: 1)
-        let gate = DispatchSemaphore(value: 0)
-        let _: Bool = try answer { answer in
-            pool.run(.read(key: 0)) {
-                answer(true)
-                gate.wait()
-            }
-        }
+        let gate = try pool.holdingReads()
         for _ in 0..<Limits.laneJobsMax { #expect(pool.run(.read(key: 0)) {}) }
         #expect(!pool.run(.read(key: 0)) {})
         gate.signal()

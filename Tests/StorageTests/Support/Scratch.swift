@@ -100,14 +100,15 @@ struct Bench {
 
     /// Opens in a way that a test can go on with.
     func open(
-        _ torrent: TestTorrent, record: TorrentRecord.ID? = nil, store: SessionStore? = nil,
+        _ torrent: TestTorrent, in folder: String? = nil, record: TorrentRecord.ID? = nil,
+        store: SessionStore? = nil,
         wanted: Set<FileIndex>? = nil, content: TorrentOpening.Options.Content = .asRecorded,
         creatingFolder: Bool = true, medium: Medium = Medium(),
         pace: ResumeJournal.Pace = ResumeJournal.Pace(),
         checked: Collected<ContentChecker.Progress>? = nil,
         events: @escaping @Sendable (TorrentStorage.Event) -> Void = { _ in }
     ) throws -> TorrentStorage {
-        var options = TorrentOpening.Options(folder: folder, record: record)
+        var options = TorrentOpening.Options(folder: folder ?? self.folder, record: record)
         options.wanted = wanted
         options.content = content
         options.createsFolder = creatingFolder
@@ -119,6 +120,20 @@ struct Bench {
                 progress: { checked?.append($0) }, events: events, completion: answer)
         }
         return try result.get()
+    }
+}
+
+extension DiskPool {
+    /// Keeps its one lane for reads busy until this is signalled.
+    func holdingReads() throws -> DispatchSemaphore {
+        let gate = DispatchSemaphore(value: 0)
+        let _: Bool = try answer { answer in
+            run(.read(key: 0)) {
+                answer(true)
+                gate.wait()
+            }
+        }
+        return gate
     }
 }
 
