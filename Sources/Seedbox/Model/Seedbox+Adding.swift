@@ -113,22 +113,15 @@ extension Seedbox {
     private func learnTrackers(
         of source: TorrentSource, _ row: TorrentRow
     ) throws(SeedboxError) {
-        let known = try stored { store throws(SessionStoreError) in
-            try store.torrent(row.id.record)
-        }
-        guard let known else { return }
-        let link = source.link ?? source.metainfo?.magnetLink
-        guard let link, !row.isPrivate else { return }
-        if let bytes = known.metainfo, var metainfo = try? Metainfo(bytes) {
-            let old = Set(metainfo.announceTiers.flatMap(\.self))
-            let new = link.trackers.filter { !old.contains($0) }
-            guard !new.isEmpty, old.count + new.count <= Limits.trackersMax else { return }
-            metainfo.announceTiers += new.map { [$0] }
-            let tiers = metainfo.announceTiers
-            try keepTrackers(tiers, of: row.id, metainfo)
-            if let torrent = torrent(row.id) { Task { await torrent.setTrackers(tiers) } }
-            rouse(row.id)
-        }
+        guard let link = source.link ?? source.metainfo?.magnetLink, !row.isPrivate else { return }
+        let known = try knownTrackers(of: row.id)
+        let old = Set(known.joined())
+        let new = link.trackers.filter { !old.contains($0) }
+        guard !new.isEmpty, old.count + new.count <= Limits.trackersMax else { return }
+        let tiers = known + new.map { [$0] }
+        try keepTrackers(tiers, of: row.id)
+        if let torrent = torrent(row.id) { Task { await torrent.setTrackers(tiers) } }
+        rouse(row.id)
     }
 }
 

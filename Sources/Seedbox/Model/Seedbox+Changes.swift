@@ -243,41 +243,56 @@ extension Seedbox {
 
 extension Seedbox {
     func setTrackers(_ tiers: [[String]], of id: TorrentID) async throws(SeedboxError) {
-        let known = try stored { store throws(SessionStoreError) in
-            try store.torrent(id.record)
+        let tiers = tiers.filter { !$0.isEmpty }
+        try keepTrackers(tiers, of: id)
+        await torrent(id)?.setTrackers(tiers)
+        rouse(id)
+    }
+
+    /// Those that its metainfo names, or its link as long as that is all that is known.
+    func knownTrackers(of id: TorrentID) throws(SeedboxError) -> [[String]] {
+        switch try origin(of: id) {
+        case .metainfo(let metainfo): metainfo.announceTiers
+        case .link(let link): link.trackers.map { [$0] }
         }
-        guard let known else { throw .noSuchTorrent("\(id.rawValue)") }
-        if let bytes = known.metainfo {
-            guard let metainfo = try? Metainfo(bytes) else {
-                throw .badSource("\(known.name): its metainfo is damaged")
+    }
+
+    func keepTrackers(_ tiers: [[String]], of id: TorrentID) throws(SeedboxError) {
+        switch try origin(of: id) {
+        case .metainfo(var metainfo):
+            metainfo.announceTiers = tiers
+            let (bytes, name) = (metainfo.encoded(), metainfo.name)
+            try stored { store throws(SessionStoreError) in
+                try store.set(metainfo: bytes, name: name, of: id.record)
             }
-            try keepTrackers(tiers, of: id, metainfo)
-        } else {
-            var link =
-                known.link.flatMap { try? MagnetLink($0) }
-                ?? MagnetLink(infoHash: known.infoHash)
+        case .link(var link):
             link.trackers = tiers.flatMap(\.self)
             let text = link.text
             try stored { store throws(SessionStoreError) in
                 try store.set(link: text, of: id.record)
             }
-            catalogue.update(id) { $0.tracker = tiers.first?.first }
-            try save([id])
-        }
-        await torrent(id)?.setTrackers(tiers)
-        rouse(id)
-    }
-
-    func keepTrackers(
-        _ tiers: [[String]], of id: TorrentID, _ metainfo: Metainfo
-    ) throws(SeedboxError) {
-        var metainfo = metainfo
-        metainfo.announceTiers = tiers.filter { !$0.isEmpty }
-        let (bytes, name) = (metainfo.encoded(), metainfo.name)
-        try stored { store throws(SessionStoreError) in
-            try store.set(metainfo: bytes, name: name, of: id.record)
         }
         catalogue.update(id) { $0.tracker = tiers.first?.first }
         try save([id])
+    }
+
+    private enum Origin {
+        case metainfo(Metainfo)
+        case link(MagnetLink)
+    }
+
+    private func origin(of id: TorrentID) throws(SeedboxError) -> Origin {
+        let known = try stored { store throws(SessionStoreError) in
+            try store.torrent(id.record)
+        }
+        guard let known else { throw .noSuchTorrent("\(id.rawValue)") }
+        guard let bytes = known.metainfo else {
+            let link = known.link.flatMap { try? MagnetLink($0) }
+            return .link(link ?? MagnetLink(infoHash: known.infoHash))
+        }
+        guard let metainfo = try? Metainfo(bytes) else {
+            throw .badSource("\(known.name): its metainfo is damaged")
+        }
+        return .metainfo(metainfo)
     }
 }

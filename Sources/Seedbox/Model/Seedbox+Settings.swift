@@ -17,20 +17,19 @@ extension Seedbox {
     }
 
     /// What file, environment and options say now. What was changed at run time stays over it.
-    public func reload(_ settings: Settings) async {
-        guard !isStopping else { return }
-        givenSettings = settings
+    public func reload(_ settings: Settings) async throws(SeedboxError) {
+        guard !isStopping else { throw .stopping }
         let (effective, leftOut) = settings.restoring(changes)
         for name in leftOut {
             log.warning(
                 "a setting that was changed earlier does not hold any more",
                 metadata: ["setting": "\(name)"])
         }
-        do throws(SeedboxError) { try await take(effective, changes) } catch { say(error) }
+        try await take(effective, changes, given: settings)
     }
 
     private func take(
-        _ settings: Settings, _ changes: SettingsChanges
+        _ settings: Settings, _ changes: SettingsChanges, given: Settings? = nil
     ) async throws(SeedboxError) {
         try await listen(at: settings.network.port)
         let text = changes.text
@@ -38,6 +37,7 @@ extension Seedbox {
             try store.set(text, named: Self.settingsName)
         }
         self.changes = changes
+        if let given { givenSettings = given }
         shared.settings.withLock { $0 = settings }
         leaveWhatIsGone(settings)
         ratesInUse = nil

@@ -128,7 +128,7 @@ public final class SeedboxDaemon: Sendable {
             let fresh = try reloaded()
             try authority.reload(fresh.api, logger: logger)
             server.reload(fresh.api)
-            await seedbox.reload(fresh)
+            try await seedbox.reload(fresh)
             output.apply(seedbox.settings)
             logger.notice("the settings were read again")
         } catch {

@@ -137,6 +137,37 @@ import Units
         await box.box.shutdown()
     }
 
+    @Test func trackersOfASecondLinkAreAddedToThoseOfTheFirst() async throws {
+        let box = try await TestBox.open("box", in: scratch)
+        let link = "magnet:?xt=urn:btih:" + String(repeating: "a", count: 40)
+        var request = AddRequest(.link(link + "&tr=http://one.example/a"))
+        request.startsPaused = true
+        let id = try await box.box.add(request).id
+        request.source = .link(link + "&tr=http://two.example/a&tr=http://one.example/a")
+        #expect(try await box.box.add(request).isNew == false)
+        let urls = try await box.box.trackers(of: id).map(\.url)
+        #expect(urls == ["http://one.example/a", "http://two.example/a"])
+        await box.box.shutdown()
+    }
+
+    /// The next change is not refused for it.
+    @Test func settingsThatCannotBeTakenLeaveThoseThatWere() async throws {
+        let box = try await TestBox.open("box", in: scratch)
+        let other = try await TestBox.open("other", in: scratch)
+        var settings = box.box.settings
+        settings.network.port = other.box.port
+        settings.queue.activeDownloads = 3
+        let taken = settings
+        await #expect(throws: SeedboxError.self) { try await box.box.reload(taken) }
+        #expect(box.box.settings.queue.activeDownloads == 8)
+        var wanted = box.box.settings
+        wanted.queue.activeSeeds = 5
+        try await box.box.changeSettings(SettingsChanges(from: box.box.settings, to: wanted))
+        #expect(box.box.settings.queue.activeSeeds == 5)
+        await other.box.shutdown()
+        await box.box.shutdown()
+    }
+
     @Test func pausingEndsItAndStartingGoesOn() async throws {
         let box = try await TestBox.open("box", in: scratch)
         let torrent = TestTorrent("Album")
