@@ -56,7 +56,7 @@ extension MetricsReading {
         reading.disks = SessionDisks(counters: DiskCounters.Reading(), queue: DiskQueue())
         reading.swarms = TorrentCounters()
         reading.eventLoopLag = histogram
-        reading.folders = [Folder(path: "/downloads", free: 1 << 40, total: 1 << 42)]
+        reading.folders = [FolderSpace.Folder(path: "/downloads", free: 1 << 40, total: 1 << 42)]
         reading.slowness = [.noPeersKnown: 2]
         reading.hindrances = [.noPeersKnown: 2, .trackersFail: 1]
         var row = TorrentRow(

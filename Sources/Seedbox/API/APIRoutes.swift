@@ -8,14 +8,12 @@ public struct APIRoutes: Sendable {
     let seedbox: Seedbox
     let logs: LogOutput?
     private let version: String
-    private let space: FolderSpace
 
     /// - Parameter logs: What `/api/v1/logs` follows.
     public init(_ seedbox: Seedbox, logs: LogOutput? = nil) {
         self.seedbox = seedbox
         self.version = programVersion
         self.logs = logs
-        space = FolderSpace { try? seedbox.freeSpace(at: $0) }
     }
 
     public var routes: [Route] {
@@ -89,11 +87,8 @@ public struct APIRoutes: Sendable {
                 "torrentsAdded": .integer(totals.torrentsAdded),
             ]
         }
-        let settings = seedbox.settings
-        let paths =
-            [settings.storage.downloadFolder] + settings.categories.compactMap(\.folder).sorted()
-        let single = paths.enumerated().filter { !paths.prefix($0).contains($1) }.map(\.element)
-        let folders: [JSON] = await space.soon(single).map { folder in
+        let paths = seedbox.settings.contentFolders
+        let folders: [JSON] = await seedbox.space.soon(paths).map { folder in
             [
                 "path": .string(folder.path), "free": .integer(folder.free),
                 "total": .integer(folder.total),

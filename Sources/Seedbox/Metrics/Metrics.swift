@@ -11,15 +11,13 @@ import Units
 public struct Metrics: Sendable {
     private let seedbox: Seedbox
     private let counters: AutomationCounters
-    private let space: FolderSpace
     private let lag: LagProbe
 
     public init(_ seedbox: Seedbox, counters: AutomationCounters) {
         self.seedbox = seedbox
         self.counters = counters
-        space = FolderSpace { try? seedbox.freeSpace(at: $0) }
         lag = LagProbe(seedbox.session.eventLoops)
-        space.refresh(Self.folders(seedbox.settings))
+        seedbox.space.refresh(seedbox.settings.contentFolders)
     }
 
     public var routes: [Route] {
@@ -59,8 +57,9 @@ public struct Metrics: Sendable {
             if let first = reasons.first { reading.slowness[first.kind, default: 0] += 1 }
             for reason in reasons { reading.hindrances[reason.kind, default: 0] += 1 }
         }
-        reading.folders = space.latest
-        space.refresh(Self.folders(settings))
+        let folders = settings.contentFolders
+        reading.folders = seedbox.space.latest(folders)
+        seedbox.space.refresh(folders)
         reading.eventLoopLag = lag.reading
         reading.disks = seedbox.session.disks
         reading.swarms = await seedbox.session.torrentCounters()
@@ -93,15 +92,6 @@ public struct Metrics: Sendable {
 
     private static func limit(_ rate: ByteRate?) -> Double {
         rate.map { Double($0.bytesPerSecond) } ?? .infinity
-    }
-
-    /// Those that content is put into, each once.
-    private static func folders(_ settings: Settings) -> [String] {
-        var folders = [settings.storage.downloadFolder]
-        for category in settings.categories {
-            if let folder = category.folder, !folders.contains(folder) { folders.append(folder) }
-        }
-        return folders.filter { !$0.isEmpty }.prefix(Limits.measuredFoldersMax).map { $0 }
     }
 }
 

@@ -13,6 +13,10 @@ extension Limits {
     /// Folders whose free space is told.
     static let measuredFoldersMax = 100
 
+    /// Questions for free space that wait for an answer: more than programs have at once, and no
+    /// more than may wait for a disk that never answers.
+    static let folderQuestionsMax = 32
+
     /// For how long a disk is waited for that is asked for its free space: longer than any that
     /// works needs, and less than anybody notices.
     static let folderAnswerMilliseconds: Int64 = 25

@@ -11,12 +11,6 @@ struct MetricsReading {
         var overhead: Int64?
     }
 
-    struct Folder {
-        var path: String
-        var free: Int64
-        var total: Int64
-    }
-
     var version: String
     /// Seconds since the start.
     var uptime: Double
@@ -37,7 +31,7 @@ struct MetricsReading {
     var swarms: TorrentCounters?
     var eventLoopLag: LatencyHistogram?
 
-    var folders: [Folder] = []
+    var folders: [FolderSpace.Folder] = []
     /// Torrents by the first reason why they are not faster.
     var slowness: [SlownessReason.Kind: Int] = [:]
     /// Torrents by each reason that holds for them.

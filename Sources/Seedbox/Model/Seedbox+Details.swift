@@ -125,11 +125,11 @@ extension Seedbox {
         return Slowness.reasons(of: facts)
     }
 
-    /// Bytes that users may still write where the path is, and all that there are.
-    public nonisolated func freeSpace(
-        at path: String
+    /// Asks the disk, which may take long to answer.
+    static func freeSpace(
+        at path: String, within roots: AllowedRoots
     ) throws(SeedboxError) -> (free: Int64, total: Int64) {
-        let path = try AllowedRoots(settings).checked(path)
+        let path = try roots.checked(path)
         var existing = path
         var space = statvfs()
         while statvfs(existing, &space) != 0 {

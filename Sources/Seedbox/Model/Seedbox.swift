@@ -14,6 +14,7 @@ public actor Seedbox {
     public nonisolated let catalogue: Catalogue
     nonisolated let shared: Shared
     nonisolated let recent: RecentMarks
+    nonisolated let space: FolderSpace
     nonisolated let store: SessionStore
     nonisolated let session: Session
     let log: Logger
@@ -110,6 +111,10 @@ public actor Seedbox {
         self.lastTick = now
         self.shared = Shared(
             effective, SessionStatistics(kept: loaded.statistics, now: now))
+        space = FolderSpace { [shared] path throws(SeedboxError) in
+            let settings = shared.settings.withLock(\.self)
+            return try Self.freeSpace(at: path, within: AllowedRoots(settings))
+        }
         (self.incoming, self.happenings) = AsyncStream.makeStream(
             bufferingPolicy: .bufferingNewest(Limits.happeningsMax))
         self.catalogue = Catalogue(startingAt: RestartRule.firstRevision(startedAt: now))

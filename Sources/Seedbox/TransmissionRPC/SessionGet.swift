@@ -15,7 +15,7 @@ extension TransmissionRPC {
         let free = "download-dir-free-space"
         if wanted?.contains(Spelling.plain(free)) ?? true {
             let folder = seedbox.settings.storage.downloadFolder
-            let known = await space.soon([folder]).first { $0.path == folder }
+            let known = await seedbox.space.soon([folder]).first
             members.append((spelling.name(free), .integer(known?.free ?? -1)))
         }
         return .object(members)
@@ -38,17 +38,17 @@ extension TransmissionRPC {
 
     // MARK: Space
 
-    func freeSpace(_ arguments: RPCArguments, _ spelling: Spelling) throws(RPCFailure) -> JSON {
+    func freeSpace(
+        _ arguments: RPCArguments, _ spelling: Spelling
+    ) async throws(RPCFailure) -> JSON {
         guard let path = try arguments.path("path") else { throw .bad("path", "no path") }
-        do throws(SeedboxError) {
-            let (free, total) = try seedbox.freeSpace(at: path)
-            return [
-                "path": .string(path), spelling.name("size-bytes"): .integer(free),
-                "total_size": .integer(total),
-            ]
-        } catch {
-            throw RPCFailure(error)
+        let folder = try await command { seedbox throws(SeedboxError) in
+            try await seedbox.space.soon(path)
         }
+        return [
+            "path": .string(path), spelling.name("size-bytes"): .integer(folder.free),
+            "total_size": .integer(folder.total),
+        ]
     }
 
     // MARK: Groups

@@ -1,7 +1,7 @@
 import JSONText
 
 extension TransmissionRPC {
-    func sessionStats(_ spelling: Spelling) async -> JSON {
+    func sessionStats(_ spelling: Spelling) -> JSON {
         let statistics = seedbox.statistics
         var (active, paused, count) = (0, 0, 0)
         seedbox.catalogue.withRows { rows in

@@ -7,7 +7,7 @@ extension TransmissionRPC {
         // All of it is looked at before any is done: a mistake leaves every torrent as it was.
         let folder = try arguments.path("location")
         var changes: [(ids: [TorrentID], change: TorrentChanges)] = []
-        if try await dependsOnTorrent(arguments) {
+        if dependsOnTorrent(arguments) {
             for row in rows { changes.append(([row.id], try await change(arguments, of: row))) }
         } else if let first = rows.first {
             changes.append((rows.map(\.id), try await change(arguments, of: first)))
@@ -24,7 +24,7 @@ extension TransmissionRPC {
     }
 
     /// Whether the same arguments come to different changes for different torrents.
-    private func dependsOnTorrent(_ arguments: RPCArguments) async throws(RPCFailure) -> Bool {
+    private func dependsOnTorrent(_ arguments: RPCArguments) -> Bool {
         let relative = [
             "download_limit", "download_limited", "upload_limit", "upload_limited",
             "seed_ratio_limit", "seed_ratio_mode", "seed_idle_limit", "seed_idle_mode",

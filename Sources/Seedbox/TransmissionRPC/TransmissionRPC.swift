@@ -9,12 +9,9 @@ public struct TransmissionRPC: Sendable {
     /// send, but cannot read the answer that tells this. The same for as long as the program runs,
     /// since some give up if it changes between two answers.
     let sessionID: String
-    /// Of the folder for new torrents, for those who ask again and again.
-    let space: FolderSpace
 
     public init(_ seedbox: Seedbox) {
         self.seedbox = seedbox
-        space = FolderSpace { try? seedbox.freeSpace(at: $0) }
         let letters = Array("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
         sessionID = String((0..<48).compactMap { _ in letters.randomElement() })
     }
@@ -154,8 +151,8 @@ public struct TransmissionRPC: Sendable {
         case .torrentRenamePath: return .value(try await torrentRenamePath(arguments))
         case .sessionGet: return .value(try await sessionGet(arguments, request.spelling))
         case .sessionSet: try await sessionSet(arguments)
-        case .sessionStats: return .value(await sessionStats(request.spelling))
-        case .freeSpace: return .value(try freeSpace(arguments, request.spelling))
+        case .sessionStats: return .value(sessionStats(request.spelling))
+        case .freeSpace: return .value(try await freeSpace(arguments, request.spelling))
         case .groupGet: return .value(try groupGet(arguments, request.spelling))
         case .groupSet: try await groupSet(arguments)
         case .portTest, .blocklistUpdate, .sessionClose: throw refusal(of: method)

@@ -132,8 +132,25 @@ final class StalledDisk: Sendable {
         isStalled.withLock { $0 = true }
         let start = Instant.now
         for _ in 0..<5 { #expect(await space.soon(["/a"]).map(\.free) == [7]) }
+        await #expect(throws: SeedboxError.self) { try await space.soon("/b") }
         #expect(Instant.now - start < .seconds(5))
-        gate.signal()
+        for _ in 0..<6 { gate.signal() }
+    }
+
+    @Test func whoAsksAtTheSameTimeGetsTheSameAnswer() async throws {
+        let gate = DispatchSemaphore(value: 0)
+        let space = FolderSpace { _ in
+            gate.wait()
+            return (free: 7, total: 9)
+        }
+        space.refresh(["/a"])
+        let start = Instant.now
+        DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(50)) {
+            for _ in 0..<2 { gate.signal() }
+        }
+        #expect(await space.soon(["/a"]).map(\.free) == [7])
+        let patience = Interval.milliseconds(Limits.firstFolderAnswerMilliseconds)
+        #expect(Instant.now - start < patience)
     }
 }
 
