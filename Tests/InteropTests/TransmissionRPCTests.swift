@@ -48,10 +48,7 @@ struct TransmissionRPCTests {
         .timeLimit(.minutes(20)))
     func transmissionRemoteShowsTheSame() async throws {
         try await Arena.with { arena in
-            let tracker = try await arena.network.addHost()
-            let album = try await Album(
-                in: arena, tracker: Opentracker.address(.http, of: tracker))
-            _ = try await Opentracker(in: arena, on: tracker, serving: album.torrent.infoHashes)
+            let (album, tracker) = try await Album.tracked(in: arena)
             let theirs = try await Theirs(of: album, in: arena)
             let ours = try await SwarmDaemon(in: arena, downloads: album.folder)
             try await ours.remote(["-a", album.torrent.source, "-w", album.folder.path])
@@ -107,10 +104,7 @@ struct TransmissionRPCTests {
     @Test("transmission-remote limits, moves and removes", .timeLimit(.minutes(20)))
     func transmissionRemoteCommands() async throws {
         try await Arena.with { arena in
-            let tracker = try await arena.network.addHost()
-            let album = try await Album(
-                in: arena, tracker: Opentracker.address(.http, of: tracker))
-            _ = try await Opentracker(in: arena, on: tracker, serving: album.torrent.infoHashes)
+            let album = try await Album.tracked(in: arena).album
             let daemon = try await SwarmDaemon(in: arena, downloads: album.folder)
             let added = try await daemon.remote(["-a", album.torrent.source])
             #expect(added.contains(#"responded: "success""#))
@@ -198,6 +192,14 @@ private struct Album {
         torrent = try await SwarmClient.create(
             .v1, of: Content(folder: folder, name: name), tracker: tracker,
             pieceLength: "64KiB", in: arena)
+    }
+
+    /// With a tracker that serves it.
+    static func tracked(in arena: Arena) async throws -> (album: Album, tracker: Host) {
+        let host = try await arena.network.addHost()
+        let album = try await Album(in: arena, tracker: Opentracker.address(.http, of: host))
+        _ = try await Opentracker(in: arena, on: host, serving: album.torrent.infoHashes)
+        return (album, host)
     }
 }
 
