@@ -129,6 +129,10 @@ import Testing
             #"PATCH /api/v1/torrents/1 {"trackers":[["http://c/x","http://b/x"],["http://d/x"]]}"#
         ),
         (
+            ["trackers", "1", "--replace", "http://a/x", "--with", "http://b/x"],
+            #"PATCH /api/v1/torrents/1 {"trackers":[["http://b/x"]]}"#
+        ),
+        (
             ["trackers", "1", "--remove", "http://a/x"],
             #"PATCH /api/v1/torrents/1 {"trackers":[["http://b/x"]]}"#
         ),

@@ -75,13 +75,14 @@ struct Trackers: ParsableCommand {
         return tiers.sorted { $0.number < $1.number }.map(\.urls)
     }
 
-    /// What there was, with all that is to be otherwise.
+    /// What there was, with all that is to be otherwise, and each once.
     func tiers(after old: [[String]]) -> [[String]] {
-        var tiers = old.map { tier in
-            tier.filter { !remove.contains($0) }.map { $0 == replace ? with ?? $0 : $0 }
-        }
-        let kept = Set(tiers.joined())
-        tiers += trackerTiers(add).map { $0.filter { !kept.contains($0) } }
-        return tiers.filter { !$0.isEmpty }
+        let wanted =
+            old.map { tier in
+                tier.filter { !remove.contains($0) }.map { $0 == replace ? with ?? $0 : $0 }
+            } + trackerTiers(add)
+        var seen: Set<String> = []
+        return wanted.map { tier in tier.filter { seen.insert($0).inserted } }
+            .filter { !$0.isEmpty }
     }
 }
