@@ -36,7 +36,6 @@ import Units
         let over = notices.notices(now: moment(130))
         #expect(over.map(\.isOver) == [true])
         #expect(notices.notices(now: moment(200)).isEmpty)
-        #expect(!notices.isWaiting)
     }
 
     @Test func whatComesAndGoesIsNotToldEachTime() {

@@ -115,11 +115,4 @@ extension CatalogueChanges {
         }
         out.endArray()
     }
-
-    static let schemaMembers: [Schema.Member] = [
-        .required("revision", .integer), .required("changed", .array(RowField.schema)),
-        .required(
-            "removed",
-            .array(.object([.required("id", .integer), .required("infoHash", .string)]))),
-    ]
 }

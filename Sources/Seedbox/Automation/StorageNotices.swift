@@ -94,7 +94,4 @@ struct StorageNotices {
             ($0.folder, $0.trouble.rawValue) < ($1.folder, $1.trouble.rawValue)
         }
     }
-
-    /// Whether `notices` may have something to say later.
-    var isWaiting: Bool { !told.isEmpty }
 }

@@ -124,7 +124,6 @@ enum Cadence {
     /// Work that ends sooner shows no block, which would only flicker.
     static let firstDraw = Interval.milliseconds(300)
     static let draw = Interval.milliseconds(100)
-    static let liveBlock = Interval.milliseconds(250)
     static let line = Interval.seconds(5)
     static let event = Interval.seconds(1)
 }
