@@ -76,8 +76,6 @@ public actor TrackerDriver {
     /// What is known of the trackers at one moment.
     public struct Snapshot: Hashable, Sendable {
         public let trackers: [TrackerStatus]
-        /// How many peers each of them named in its last answer.
-        public let peersFound: [TrackerSchedule.TrackerKey: Int]
         /// The moment, on the clock of the instants in `trackers`.
         public let now: Instant
     }
@@ -87,7 +85,6 @@ public actor TrackerDriver {
     private var hooks: Hooks
     private var identity: Identity
     private var schedule: TrackerSchedule
-    private var peersFound: [TrackerSchedule.TrackerKey: Int] = [:]
     private var actions = ActionBuffer<TrackerSchedule.Action>()
     private var tasks: [TrackerSchedule.AttemptID: Task<Void, Never>] = [:]
     private var timer: Scheduled<Void>?
@@ -126,7 +123,6 @@ public actor TrackerDriver {
         identity = memory.identity
         identity.port = port
         schedule = memory.schedule
-        peersFound = memory.peersFound
     }
 
     // MARK: Laying by
@@ -142,7 +138,7 @@ public actor TrackerDriver {
         timer = nil
         timerAt = .distantFuture
         schedule.shrink()
-        return TrackerMemory(schedule: schedule, identity: identity, peersFound: peersFound)
+        return TrackerMemory(schedule: schedule, identity: identity)
     }
 
     /// Goes on: what is due by now is announced.
@@ -178,7 +174,7 @@ public actor TrackerDriver {
     public func setNumWant(_ numWant: Int) { schedule.numWant = max(0, numWant) }
 
     public func snapshot() -> Snapshot {
-        Snapshot(trackers: schedule.status, peersFound: peersFound, now: MonotonicClock.now)
+        Snapshot(trackers: schedule.status, now: MonotonicClock.now)
     }
 
     /// Tells the trackers that we leave, and waits until they have heard it, but not long.
@@ -222,7 +218,7 @@ public actor TrackerDriver {
 
     private func announce(_ announce: TrackerSchedule.Announce) async {
         let counters = await hooks.counters()
-        peersFound[announce.tracker] = 0
+        schedule.countPeersAnew(from: announce.tracker)
         let request = AnnounceRequest(
             infoHash: announce.infoHash, peerID: identity.peerID, port: identity.port,
             uploaded: counters.uploaded, downloaded: counters.downloaded,
@@ -257,7 +253,7 @@ public actor TrackerDriver {
     /// Peers are passed on as they come, before the announce has ended over both families.
     private func found(_ peers: [Endpoint], _ announce: TrackerSchedule.Announce) {
         guard tasks[announce.attempt] != nil, announce.event != .stopped else { return }
-        peersFound[announce.tracker, default: 0] += peers.count
+        schedule.count(peers.count, from: announce.tracker)
         hooks.found(peers, announce.infoHash, announce.url)
     }
 

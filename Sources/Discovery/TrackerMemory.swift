@@ -7,7 +7,6 @@ public import Units
 public struct TrackerMemory: Sendable {
     let schedule: TrackerSchedule
     let identity: TrackerDriver.Identity
-    let peersFound: [TrackerSchedule.TrackerKey: Int]
 
     /// When an announce is due; nil if none will be.
     public var nextAnnounce: Instant? { schedule.nextDeadline()?.0 }
@@ -19,7 +18,6 @@ public struct TrackerMemory: Sendable {
     public var leechers: Int? { schedule.status.compactMap(\.counts.leechers).max() }
 
     public func snapshot() -> TrackerDriver.Snapshot {
-        TrackerDriver.Snapshot(
-            trackers: schedule.status, peersFound: peersFound, now: MonotonicClock.now)
+        TrackerDriver.Snapshot(trackers: schedule.status, now: MonotonicClock.now)
     }
 }

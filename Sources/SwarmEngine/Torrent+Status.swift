@@ -122,7 +122,7 @@ extension TrackerStatus {
                 message: swarm?.lastError.map { "\($0)" } ?? swarm?.warning,
                 failCount: swarm?.failCount ?? 0, seeds: tracker.counts.seeders,
                 leechers: tracker.counts.leechers, downloads: tracker.counts.downloads,
-                peersInAnswer: snapshot.peersFound[tracker.key],
+                peersInAnswer: tracker.peersFound,
                 lastAnnounce: time(swarm?.lastAnswer), nextAnnounce: time(swarm?.nextAnnounce))
         }
     }

@@ -59,17 +59,41 @@ public struct AnnounceRequest: Hashable, Sendable {
 
 /// How many peers a tracker knows; what it did not tell is `nil`.
 public struct SwarmCounts: Hashable, Sendable {
+    // Small, since they are kept for every tracker of every torrent.
+    private var keptSeeders = KeptCount()
+    private var keptLeechers = KeptCount()
+    private var keptDownloads = KeptCount()
+
     /// Peers that have everything.
-    public var seeders: Int?
+    public var seeders: Int? {
+        get { keptSeeders.value }
+        set { keptSeeders.value = newValue }
+    }
     /// Peers that have not.
-    public var leechers: Int?
+    public var leechers: Int? {
+        get { keptLeechers.value }
+        set { keptLeechers.value = newValue }
+    }
     /// How often the torrent was downloaded.
-    public var downloads: Int?
+    public var downloads: Int? {
+        get { keptDownloads.value }
+        set { keptDownloads.value = newValue }
+    }
 
     public init(seeders: Int? = nil, leechers: Int? = nil, downloads: Int? = nil) {
         self.seeders = seeders
         self.leechers = leechers
         self.downloads = downloads
+    }
+
+    /// A count from 0 to `Int32.max`, or none, in four bytes.
+    private struct KeptCount: Hashable {
+        private var word: Int32 = -1
+
+        var value: Int? {
+            get { word < 0 ? nil : Int(word) }
+            set { word = newValue.map { Int32(clamping: max(0, $0)) } ?? -1 }
+        }
     }
 
     /// These counts, and `other`'s where here are none.

@@ -8,7 +8,7 @@ public enum RetryAdvice: Hashable, Sendable {
 }
 
 /// Why an announce or a scrape brought no answer.
-public enum TrackerError: Error, Hashable, Sendable {
+public indirect enum TrackerError: Error, Hashable, Sendable {
     /// The tracker's own words, cleaned and shortened.
     case refused(reason: String, retry: RetryAdvice?)
     case httpStatus(Int, retryAfter: Interval?)

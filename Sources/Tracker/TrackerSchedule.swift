@@ -94,7 +94,7 @@ public struct TrackerSchedule: Sendable {
         var isCompleted = false
         var isDisabled = false
         /// Failures since the last answer.
-        var failCount = 0
+        var failCount: UInt16 = 0
         /// When the next announce is due.
         var next = Instant.distantPast
         /// Before this nothing is announced, whoever wishes it.
@@ -108,6 +108,8 @@ public struct TrackerSchedule: Sendable {
 
     struct Tracker: Sendable {
         let key: TrackerKey
+        /// Peers that it named in its last answer; nil before it was asked.
+        var peersFound: UInt32?
         let url: TrackerURL
         var tier: Int
         var trackerID: [UInt8]?
@@ -147,7 +149,8 @@ public struct TrackerSchedule: Sendable {
     /// How many peers an announce asks for; `stopped` asks for none.
     public var numWant: Int
 
-    var trackers: [TrackerKey: Tracker] = [:]
+    /// In the order of their keys. An array, since most torrents have few, and are many.
+    var trackers: [Tracker] = []
     var lanes: [Lane] = []
     var attempts: [AttemptID: Attempt] = [:]
     var phase = Phase.idle
@@ -220,9 +223,9 @@ public struct TrackerSchedule: Sendable {
         beganComplete = isComplete
         owesCompleted = false
         let first = now + random(upTo: spread)
-        for key in trackers.keys {
+        for index in trackers.indices {
             for swarm in infoHashes.indices {
-                update(key, swarm) { state in
+                trackers[index].update(swarm) { state in
                     state.isStarted = false
                     state.isCompleted = false
                     // Events wait for no min interval, but a failing tracker's back-off holds.
@@ -241,7 +244,7 @@ public struct TrackerSchedule: Sendable {
         }
         phase = .stopping(restart: nil)
         for id in attempts.keys.sorted() { giveUp(id, into: &actions) }
-        for key in trackers.keys.sorted() { leave(key, into: &actions) }
+        for tracker in trackers { leave(tracker.key, into: &actions) }
         if attempts.isEmpty {
             phase = .idle
             actions.append(.stopped)
@@ -273,7 +276,7 @@ public struct TrackerSchedule: Sendable {
         guard let attempt = attempts.removeValue(forKey: id) else { return }
         actions.append(.cancel(id))
         guard let swarm = attempt.swarm else {
-            trackers[attempt.tracker]?.scrapeAttempt = nil
+            update(attempt.tracker) { $0.scrapeAttempt = nil }
             return
         }
         update(attempt.tracker, swarm) { state in
@@ -284,7 +287,7 @@ public struct TrackerSchedule: Sendable {
 
     /// Tells a tracker that we leave, where it knows that we are here.
     mutating func leave(_ key: TrackerKey, into actions: inout ActionBuffer<Action>) {
-        guard let tracker = trackers[key] else { return }
+        guard let tracker = tracker(key) else { return }
         for (index, swarm) in tracker.swarms.enumerated() where swarm.isStarted {
             update(key, index) { $0.isStarted = false }
             guard !swarm.isDisabled else { continue }
@@ -321,7 +324,7 @@ public struct TrackerSchedule: Sendable {
             state.counts = response.counts.filled(from: state.counts)
         }
         if let trackerID = response.trackerID {
-            trackers[attempt.tracker]?.trackerID = trackerID
+            update(attempt.tracker) { $0.trackerID = trackerID }
         }
         moveToFront(attempt.tracker, swarm)
         if !response.peers.isEmpty || !response.namedPeers.isEmpty {
@@ -341,9 +344,11 @@ public struct TrackerSchedule: Sendable {
     ) {
         guard let attempt = attempts.removeValue(forKey: id) else { return }
         guard let swarm = attempt.swarm else {
-            trackers[attempt.tracker]?.scrapeAttempt = nil
-            trackers[attempt.tracker]?.scrapeError = error
-            trackers[attempt.tracker]?.nextScrape = now + Limits.scrapeRetry
+            update(attempt.tracker) { tracker in
+                tracker.scrapeAttempt = nil
+                tracker.scrapeError = error
+                tracker.nextScrape = now + Limits.scrapeRetry
+            }
             return
         }
         guard attempt.event != .stopped else {
@@ -351,11 +356,11 @@ public struct TrackerSchedule: Sendable {
         }
         // A status is about the URL; words may be about this info-hash alone.
         let isAboutAll = if case .httpStatus = error { true } else { false }
-        let failCount = trackers[attempt.tracker]?.swarms[swarm].failCount ?? 0
-        let wait = backOff(after: error, failCount: failCount)
+        let failCount = tracker(attempt.tracker)?.swarms[swarm].failCount ?? 0
+        let wait = backOff(after: error, failCount: Int(failCount))
         update(attempt.tracker, swarm) { state in
             state.attempt = nil
-            state.failCount = min(state.failCount + 1, Int(UInt16.max))
+            if state.failCount < .max { state.failCount += 1 }
             state.lastError = error
             state.warning = nil
             state.next = now + wait
@@ -383,14 +388,27 @@ public struct TrackerSchedule: Sendable {
     /// Takes no more memory than what there is.
     public mutating func shrink() { if attempts.isEmpty { attempts = [:] } }
 
+    /// An announce is made: the peers that its answer names are counted from 0.
+    public mutating func countPeersAnew(from tracker: TrackerKey) {
+        update(tracker) { $0.peersFound = 0 }
+    }
+
+    /// A tracker has named peers, perhaps before its whole answer has come.
+    public mutating func count(_ peers: Int, from tracker: TrackerKey) {
+        update(tracker) { tracker in
+            tracker.peersFound = UInt32(clamping: Int(tracker.peersFound ?? 0) + peers)
+        }
+    }
+
     mutating func add(_ url: TrackerURL, tier: Int, next: Instant) {
         lastKey += 1
         let key = TrackerKey(rawValue: lastKey)
         var swarm = Swarm()
         swarm.next = next
-        trackers[key] = Tracker(
-            key: key, url: url, tier: tier,
-            swarms: Array(repeating: swarm, count: infoHashes.count))
+        trackers.append(
+            Tracker(
+                key: key, url: url, tier: tier,
+                swarms: Array(repeating: swarm, count: infoHashes.count)))
     }
 
     mutating func newAttempt(
@@ -402,8 +420,14 @@ public struct TrackerSchedule: Sendable {
         return id
     }
 
+    func tracker(_ key: TrackerKey) -> Tracker? { trackers.first { $0.key == key } }
+
+    mutating func update(_ key: TrackerKey, _ change: (inout Tracker) -> Void) {
+        if let index = trackers.firstIndex(where: { $0.key == key }) { change(&trackers[index]) }
+    }
+
     mutating func update(_ key: TrackerKey, _ swarm: Int, _ change: (inout Swarm) -> Void) {
-        trackers[key]?.update(swarm, change)
+        update(key) { $0.update(swarm, change) }
     }
 
     mutating func random(upTo limit: Interval) -> Interval {

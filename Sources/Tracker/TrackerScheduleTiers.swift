@@ -9,7 +9,7 @@ extension TrackerSchedule {
     private func candidates(in lane: Lane) -> [(key: TrackerKey, at: Instant)] {
         var candidates: [(key: TrackerKey, at: Instant)] = []
         for key in lane.order {
-            guard let swarm = trackers[key]?.swarms[lane.swarm], !swarm.isDisabled else { continue }
+            guard let swarm = tracker(key)?.swarms[lane.swarm], !swarm.isDisabled else { continue }
             guard swarm.failCount == 0 else {
                 candidates.append((key, swarm.next))
                 continue
@@ -25,7 +25,7 @@ extension TrackerSchedule {
     }
 
     private func isBusy(_ lane: Lane) -> Bool {
-        lane.order.contains { trackers[$0]?.swarms[lane.swarm].attempt != nil }
+        lane.order.contains { tracker($0)?.swarms[lane.swarm].attempt != nil }
     }
 
     /// When a lane next announces; `nil` while it waits for an answer, and if it cannot.
@@ -37,7 +37,7 @@ extension TrackerSchedule {
         guard isRunning else { return }
         for lane in lanes where !isBusy(lane) {
             guard let next = candidates(in: lane).first(where: { $0.at <= now }),
-                let swarm = trackers[next.key]?.swarms[lane.swarm]
+                let swarm = tracker(next.key)?.swarms[lane.swarm]
             else { continue }
             let event: AnnounceEvent =
                 !swarm.isStarted ? .started : needsCompleted(swarm) ? .completed : .none
@@ -49,7 +49,7 @@ extension TrackerSchedule {
         to key: TrackerKey, _ swarm: Int, event: AnnounceEvent,
         into actions: inout ActionBuffer<Action>
     ) {
-        guard let tracker = trackers[key] else { return }
+        guard let tracker = tracker(key) else { return }
         let id = newAttempt(key, swarm, event)
         if event != .stopped { update(key, swarm) { $0.attempt = id } }
         actions.append(
@@ -94,7 +94,7 @@ extension TrackerSchedule {
                 first.nextScrape <= now
             else { continue }
             let id = newAttempt(first.key, nil, .none)
-            trackers[first.key]?.scrapeAttempt = id
+            update(first.key) { $0.scrapeAttempt = id }
             actions.append(
                 .scrape(
                     Scrape(
@@ -104,7 +104,7 @@ extension TrackerSchedule {
 
     private func firstToScrape(in lane: Lane) -> Tracker? {
         for key in lane.order {
-            guard let tracker = trackers[key], tracker.url.scrapeURL != nil else { continue }
+            guard let tracker = tracker(key), tracker.url.scrapeURL != nil else { continue }
             if tracker.swarms.contains(where: { !$0.isDisabled }) { return tracker }
         }
         return nil
@@ -113,9 +113,11 @@ extension TrackerSchedule {
     mutating func scraped(_ id: AttemptID, _ response: ScrapeResponse, now: Instant) {
         guard let attempt = attempts.removeValue(forKey: id), attempt.swarm == nil else { return }
         let wait = max(response.minInterval ?? .zero, Limits.scrapeIntervalMin)
-        trackers[attempt.tracker]?.scrapeAttempt = nil
-        trackers[attempt.tracker]?.scrapeError = nil
-        trackers[attempt.tracker]?.nextScrape = now + min(wait, Limits.intervalMax)
+        update(attempt.tracker) { tracker in
+            tracker.scrapeAttempt = nil
+            tracker.scrapeError = nil
+            tracker.nextScrape = now + min(wait, Limits.intervalMax)
+        }
         for (index, infoHash) in infoHashes.enumerated() {
             guard let counts = response.counts[infoHash] else { continue }
             update(attempt.tracker, index) { $0.counts = counts.filled(from: $0.counts) }
@@ -133,20 +135,19 @@ extension TrackerSchedule {
     ) {
         let wanted = Self.distinct(tiers)
         let staying = Set(wanted.joined())
-        for (key, tracker) in trackers.sorted(by: { $0.key < $1.key })
-        where !staying.contains(tracker.url) {
+        for tracker in trackers where !staying.contains(tracker.url) {
             for (id, attempt) in attempts.sorted(by: { $0.key < $1.key })
-            where attempt.tracker == key && attempt.event != .stopped {
+            where attempt.tracker == tracker.key && attempt.event != .stopped {
                 giveUp(id, into: &actions)
             }
-            if isRunning { leave(key, into: &actions) }
-            trackers[key] = nil
+            if isRunning { leave(tracker.key, into: &actions) }
         }
-        let known = Dictionary(uniqueKeysWithValues: trackers.values.map { ($0.url, $0.key) })
+        trackers.removeAll { !staying.contains($0.url) }
+        let known = Dictionary(uniqueKeysWithValues: trackers.map { ($0.url, $0.key) })
         for (tier, urls) in wanted.enumerated() {
             for url in urls {
                 if let key = known[url] {
-                    trackers[key]?.tier = tier
+                    update(key) { $0.tier = tier }
                 } else {
                     add(url, tier: tier, next: now)
                 }
@@ -171,7 +172,7 @@ extension TrackerSchedule {
     mutating func makeLanes() {
         let old = lanes
         var tiers: [Int: [TrackerKey]] = [:]
-        for tracker in trackers.values { tiers[tracker.tier, default: []].append(tracker.key) }
+        for tracker in trackers { tiers[tracker.tier, default: []].append(tracker.key) }
         lanes = []
         for (tier, keys) in tiers.sorted(by: { $0.key < $1.key }) {
             let shuffled = keys.sorted().shuffled(using: &generator)

@@ -35,6 +35,8 @@ public struct TrackerStatus: Hashable, Sendable {
     public let tier: Int
     /// One for each info-hash of the torrent.
     public let swarms: [Swarm]
+    /// How many peers it named in its last answer; nil before it was asked.
+    public let peersFound: Int?
     /// Why the last scrape failed.
     public let scrapeError: TrackerError?
 
@@ -51,11 +53,11 @@ public struct TrackerStatus: Hashable, Sendable {
 }
 
 extension TrackerSchedule {
-    public func url(of tracker: TrackerKey) -> TrackerURL? { trackers[tracker]?.url }
+    public func url(of tracker: TrackerKey) -> TrackerURL? { self.tracker(tracker)?.url }
 
     /// Whether a tracker was told that we are here.
     public var isKnown: Bool {
-        trackers.values.contains { $0.swarms.contains(where: \.isStarted) }
+        trackers.contains { $0.swarms.contains(where: \.isStarted) }
     }
 
     /// All trackers, by tier and by their order in it.
@@ -64,18 +66,18 @@ extension TrackerSchedule {
         for lane in lanes where lane.swarm == 0 { keys += lane.order }
         let turns = lanes.map { lane in (lane.swarm, due(in: lane)) }
         return keys.compactMap { key in
-            guard let tracker = trackers[key] else { return nil }
+            guard let tracker = tracker(key) else { return nil }
             let swarms = tracker.swarms.enumerated().map { index, swarm in
                 let turn = turns.first { $0.0 == index && $0.1?.key == key }?.1
                 return TrackerStatus.Swarm(
                     infoHash: infoHashes[index], state: state(of: swarm),
-                    failCount: swarm.failCount, lastError: swarm.lastError,
+                    failCount: Int(swarm.failCount), lastError: swarm.lastError,
                     warning: swarm.warning, lastAnswer: swarm.lastAnswer,
                     nextAnnounce: isRunning ? turn?.at : nil, counts: swarm.counts)
             }
             return TrackerStatus(
                 key: key, url: tracker.url, tier: tracker.tier, swarms: swarms,
-                scrapeError: tracker.scrapeError)
+                peersFound: tracker.peersFound.map { Int($0) }, scrapeError: tracker.scrapeError)
         }
     }
 

@@ -13,17 +13,41 @@ public struct TrackerURL: Hashable, Sendable {
         public let password: String
     }
 
-    public let scheme: Scheme
+    /// In one place for all who have a copy: thousands of torrents may have the same tracker.
+    private final class Parts: Sendable {
+        let scheme: Scheme
+        let host: String
+        let port: UInt16
+        let path: String
+        let query: String?
+        let credentials: Credentials?
+
+        init(
+            scheme: Scheme, host: String, port: UInt16, path: String, query: String?,
+            credentials: Credentials?
+        ) {
+            self.scheme = scheme
+            self.host = host
+            self.port = port
+            self.path = path
+            self.query = query
+            self.credentials = credentials
+        }
+    }
+
+    private let parts: Parts
+
+    public var scheme: Scheme { parts.scheme }
     /// A name in lower case, or an address without brackets.
-    public let host: String
-    public let port: UInt16
+    public var host: String { parts.host }
+    public var port: UInt16 { parts.port }
     /// Percent-encoded; empty or beginning with `/`.
-    public let path: String
+    public var path: String { parts.path }
     /// Percent-encoded, without its `?`.
-    public let query: String?
+    public var query: String? { parts.query }
     /// What stood before `@`. It is never part of `text`; HTTP carries it in a header, and only
     /// to this very host.
-    public let credentials: Credentials?
+    public var credentials: Credentials? { parts.credentials }
 
     /// Parses `text`. Surrounding white space is dropped, as is a fragment; bytes that no URL may
     /// hold are percent-encoded in path and query.
@@ -37,13 +61,14 @@ public struct TrackerURL: Hashable, Sendable {
         guard let scheme = Scheme(rawValue: parts.scheme) else {
             throw .unknownScheme(TrackerText.clean(parts.scheme.utf8))
         }
-        self.scheme = scheme
-        self.credentials = parts.credentials
-        self.host = try URLParts.checkedHost(
-            parts.host, allowsInternationalNames: allowsInternationalNames)
-        self.port = try parts.port ?? Self.defaultPort(of: scheme)
-        self.path = PercentCoding.normalizedPath(parts.path)
-        self.query = parts.query.map { PercentCoding.normalized($0) }
+        let query = parts.query.map { PercentCoding.normalized($0) }
+        self.init(
+            scheme: scheme,
+            host: try URLParts.checkedHost(
+                parts.host, allowsInternationalNames: allowsInternationalNames),
+            port: try parts.port ?? Self.defaultPort(of: scheme),
+            path: PercentCoding.normalizedPath(parts.path), query: query,
+            credentials: parts.credentials)
         if let name = query.flatMap(Self.reservedParameter(in:)) { throw .reservedParameter(name) }
     }
 
@@ -51,12 +76,22 @@ public struct TrackerURL: Hashable, Sendable {
         scheme: Scheme, host: String, port: UInt16, path: String, query: String?,
         credentials: Credentials?
     ) {
-        self.scheme = scheme
-        self.host = host
-        self.port = port
-        self.path = path
-        self.query = query
-        self.credentials = credentials
+        parts = Parts(
+            scheme: scheme, host: host, port: port, path: path, query: query,
+            credentials: credentials)
+    }
+
+    public static func == (a: TrackerURL, b: TrackerURL) -> Bool {
+        guard a.parts !== b.parts else { return true }
+        return a.scheme == b.scheme && a.host == b.host && a.port == b.port && a.path == b.path
+            && a.query == b.query && a.credentials == b.credentials
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(host)
+        hasher.combine(port)
+        hasher.combine(path)
+        hasher.combine(query)
     }
 
     /// UDP trackers have no standard port; 80 is what the BEPs' examples use.

@@ -37,7 +37,7 @@ import Units
         let id = [UInt8](repeating: 7, count: 20)
         return TrackerMemory(
             schedule: schedule,
-            identity: TrackerDriver.Identity(peerID: id, port: 6881, key: 1), peersFound: [:])
+            identity: TrackerDriver.Identity(peerID: id, port: 6881, key: 1))
     }
 
     private func url() throws -> TrackerURL {
