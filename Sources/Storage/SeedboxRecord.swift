@@ -115,10 +115,20 @@ extension SessionStore {
         }
     }
 
+    public func seedboxRecordCount() throws(SessionStoreError) -> Int {
+        try reading { db in try Int.fetchOne(db, sql: "SELECT count(*) FROM seedbox") ?? 0 }
+    }
+
     /// All torrents of the seedbox, in the order of their ids.
-    public func seedboxRecords() throws(SessionStoreError) -> [SeedboxRecord] {
+    ///
+    /// - Parameter take: is given one after the other, so that thousands never are in memory
+    ///   beside what is made of them.
+    public func eachSeedboxRecord(
+        _ take: (SeedboxRecord) -> Void
+    ) throws(SessionStoreError) {
+        // What was read is not needed again.
+        defer { queue.releaseMemory() }
         try reading { db in
-            var records: [SeedboxRecord] = []
             // Only columns of `torrents` that stand before its long one: to get at those behind it
             // all of it would be read.
             let rows = try Row.fetchCursor(
@@ -132,9 +142,8 @@ extension SessionStore {
                     """)
             while let row = try rows.next() {
                 // One damaged row is one torrent lost, not all.
-                if let record = try? SeedboxRecord(row) { records.append(record) }
+                if let record = try? SeedboxRecord(row) { take(record) }
             }
-            return records
         }
     }
 

@@ -234,7 +234,7 @@ public final class SessionStore: Sendable {
     // MARK: - Transactions
 
     func reading<Value: Sendable>(
-        _ body: @Sendable (Database) throws -> Value
+        _ body: (Database) throws -> Value
     ) throws(SessionStoreError) -> Value {
         do {
             return try queue.read(body)

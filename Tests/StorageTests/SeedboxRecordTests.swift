@@ -45,19 +45,19 @@ import Units
     @Test func everythingThatIsKeptComesBack() throws {
         let arrival = try arrival(1)
         let record = try store.enlist(arrival, now: 9) { full($0, arrival) }
-        #expect(try store.seedboxRecords() == [record])
+        #expect(try store.records() == [record])
         #expect(try store.torrent(record.id)?.metainfo == [1, 2, 3])
         let plain = try self.arrival(2)
         let second = try store.enlist(plain, now: 9) {
             SeedboxRecord(
                 id: $0, infoHash: plain.infoHash, folder: plain.folder, name: "a", added: 3)
         }
-        #expect(try store.seedboxRecords() == [record, second])
+        #expect(try store.records() == [record, second])
     }
 
     @Test func torrentsThatAreNotOfTheSeedboxAreNotItsOwn() throws {
         _ = try store.add(arrival(3).infoHash, name: "b", folder: "/y", now: 1)
-        #expect(try store.seedboxRecords().isEmpty)
+        #expect(try store.records().isEmpty)
     }
 
     @Test func whatIsRemovedStaysRemovedWhenItsCountersAreWrittenLate() throws {
@@ -65,7 +65,7 @@ import Units
         let record = try store.enlist(arrival, now: 9) { full($0, arrival) }
         try store.remove([record.id])
         try store.note([record])
-        #expect(try store.seedboxRecords().isEmpty)
+        #expect(try store.records().isEmpty)
         #expect(try store.torrents().isEmpty)
     }
 
@@ -88,7 +88,7 @@ import Units
         let known = try #require(try store.torrent(record.id))
         #expect((known.infoHash, known.name) == (whole, "true"))
         #expect(known.wantedFiles == [FileIndex(1)])
-        #expect(try store.seedboxRecords().map(\.infoHash) == [whole])
+        #expect(try store.records().map(\.infoHash) == [whole])
     }
 
     @Test func valuesAreKeptByTheirNames() throws {
@@ -97,5 +97,13 @@ import Units
         try store.note([], values: ["settings": "[]", "totals": "1"])
         #expect(try store.value(named: "settings") == "[]")
         #expect(try store.value(named: "totals") == "1")
+    }
+}
+
+extension SessionStore {
+    fileprivate func records() throws(SessionStoreError) -> [SeedboxRecord] {
+        var records: [SeedboxRecord] = []
+        try eachSeedboxRecord { records.append($0) }
+        return records
     }
 }

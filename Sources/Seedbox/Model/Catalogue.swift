@@ -70,14 +70,8 @@ public final class Catalogue: Sendable {
         pulse.beat()
     }
 
-    /// Many at once, as at the start.
-    func insert(_ rows: [TorrentRow]) {
-        table.withLock { table in
-            table.reserve(rows.count)
-            for row in rows { table.insert(row) }
-        }
-        pulse.beat()
-    }
+    /// So many are to be inserted.
+    func reserve(_ count: Int) { table.withLock { $0.reserve(count) } }
 
     /// Changes a row; counts that as a change only if it is one. False if there is no such row.
     @discardableResult

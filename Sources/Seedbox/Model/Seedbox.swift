@@ -123,14 +123,14 @@ public actor Seedbox {
         session.listenToDormant { record, event in
             happenings.yield((TorrentID(record), .dormant(event)))
         }
-        begin(loaded.records, whole: loaded.whole)
+        try load()
+        begin(whole: loaded.whole)
     }
 
     /// What is on the disk, and the right to change it.
     private struct Loaded {
         let lock: StateLock
         let store: SessionStore
-        let records: [SeedboxRecord]
         /// Those that are seeds without being looked at.
         let whole: Set<TorrentRecord.ID>
         let settings: String?
@@ -141,7 +141,6 @@ public actor Seedbox {
             lock = try StateLock(folder: folder)
             do throws(SessionStoreError) {
                 store = try SessionStore(path: folder + "/session.db")
-                records = try store.seedboxRecords()
                 whole = try store.wholeTorrents()
                 settings = try store.value(named: Seedbox.settingsName)
                 statistics = try store.value(named: Seedbox.statisticsName)
@@ -154,19 +153,26 @@ public actor Seedbox {
     static let settingsName = "settings"
     static let statisticsName = "statistics"
 
-    private func begin(_ records: [SeedboxRecord], whole: Set<TorrentRecord.ID>) {
+    /// Makes members and rows of what the store has.
+    private func load() throws(SeedboxError) {
         var texts = SharedTexts()
-        members.reserveCapacity(records.count)
-        var rows: [TorrentRow] = []
-        rows.reserveCapacity(records.count)
-        for record in records {
-            let row = texts.sharing(TorrentRow(record))
-            members[row.id] = Member(record)
-            lastPosition = max(lastPosition, row.queuePosition)
-            rows.append(row)
+        do throws(SessionStoreError) {
+            let count = try store.seedboxRecordCount()
+            members.reserveCapacity(count)
+            catalogue.reserve(count)
+            try store.eachSeedboxRecord { record in
+                let row = texts.sharing(TorrentRow(record))
+                members[row.id] = Member(record)
+                lastPosition = max(lastPosition, row.queuePosition)
+                catalogue.insert(row)
+            }
+        } catch {
+            throw SeedboxError(error)
         }
-        catalogue.insert(rows)
         notedRevision = catalogue.revision
+    }
+
+    private func begin(whole: Set<TorrentRecord.ID>) {
         walkQueue(layingDown: whole)
         Task { [weak self] in await self?.finishRenamings() }
         let incoming = incoming

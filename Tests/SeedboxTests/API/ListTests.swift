@@ -27,7 +27,7 @@ import Testing
 
     static func catalogue(of count: Int) -> Catalogue {
         let catalogue = Catalogue()
-        catalogue.insert((1...count).map(row))
+        for number in 1...count { catalogue.insert(row(number)) }
         return catalogue
     }
 

@@ -14,7 +14,7 @@ import Testing
 
     private func catalogue(_ ids: ClosedRange<Int64>) -> Catalogue {
         let catalogue = Catalogue(startingAt: 1_000)
-        catalogue.insert(ids.map { row($0) })
+        for id in ids { catalogue.insert(row(id)) }
         return catalogue
     }
 
