@@ -12,10 +12,7 @@ extension Seedbox {
         _ ids: [TorrentID], bypassingQueue: Bool = false
     ) async throws(SeedboxError) {
         try expect(ids)
-        let settings = settings
-        let categories = Dictionary(
-            settings.categories.map { ($0.name, $0.seedingLimits) }, uniquingKeysWith: { a, _ in a }
-        )
+        let rules = SeedingRules(settings)
         for id in ids {
             members[id]?.isPaused = false
             members[id]?.bypassesQueue = bypassingQueue
@@ -27,7 +24,7 @@ extension Seedbox {
                 row.error = row.error?.kind == .local ? nil : row.error
                 if row.state == .paused || row.state == .failed { row.state = .queued }
                 guard row.isComplete else { return }
-                let rule = SeedingRule(row, categories, settings.seeding)
+                let rule = rules.rule(row.seedingLimits, category: row.category)
                 // Idle time begins anew with seeding.
                 let now = Self.now
                 row.seedingLimits.lift(rule.reached(row.seedingFacts(since: now, now: now)))

@@ -43,6 +43,22 @@ import Testing
         #expect(SeedingRule([own, all]).action == .removeWithData)
     }
 
+    @Test func whoHasNoLimitsOfItsOwnHasThoseOfItsCategoryOrEverybodys() {
+        let category = limits(ratio: .atMost(1))
+        let everybody = limits(ratio: .atMost(9), idle: .atMost(7))
+        let rules = SeedingRules(categories: ["films": category], everybody: everybody)
+        let none = SeedingLimits()
+        #expect(rules.rule(none, category: "films").ratio == 1)
+        #expect(rules.rule(none, category: "films").idle == 7)
+        #expect(rules.rule(none, category: "gone").ratio == 9)
+        #expect(rules.rule(none, category: nil).ratio == 9)
+        let own = rules.rule(limits(idle: .atMost(3)), category: "films")
+        #expect(own.ratio == 1 && own.idle == 3)
+        #expect(own.hasLimits)
+        let without = SeedingRules(categories: ["films": none], everybody: none)
+        #expect(!without.rule(none, category: "films").hasLimits)
+    }
+
     @Test func withoutLimitsSeedingNeverEnds() {
         let rule = SeedingRule([SeedingLimits(), SeedingLimits()])
         #expect(rule.verdict(facts(ratio: 1_000, seconds: .max, idle: .max)) == nil)

@@ -27,6 +27,8 @@ struct SeedingRule {
         action = levels.compactMap(\.action).first ?? .pause
     }
 
+    var hasLimits: Bool { ratio != nil || seedTime != nil || idle != nil }
+
     /// The first level that says something decides.
     private static func value<Value>(_ rules: [SeedingLimits.Rule<Value>]) -> Value? {
         for rule in rules {
