@@ -37,6 +37,9 @@ extension Limits {
     /// Threads that answer: they render lists and wait for nothing, and one that renders a long
     /// part does not keep another connection waiting.
     static let httpThreads = 2
+    /// Turns on a processor that these threads ask for: shorter than those of threads that hash
+    /// and copy, who would otherwise keep an answer waiting for several turns of theirs.
+    static let httpTurnNanoseconds: UInt = 300_000
     /// Seconds for answers that are under way when the service stops.
     static let lastAnswersSeconds: Int64 = 2
     /// Foreign names that are told in the log, each once.

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import HTTPTypes
 import HummingbirdCore
@@ -74,6 +75,9 @@ public final class HTTPServer: Service {
                     + "first, or listen at 127.0.0.1")
         }
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: Limits.httpThreads)
+        for loop in loops.makeIterator() {
+            loop.execute { _ = take_turns(Limits.httpTurnNanoseconds) }
+        }
         do {
             try await withTaskExecutorPreference(LoopExecutor(loops.next())) {
                 try await listen(on: loops, onListening)

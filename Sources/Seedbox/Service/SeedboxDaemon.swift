@@ -95,7 +95,7 @@ public final class SeedboxDaemon: Sendable {
     ) -> ServiceGroupConfiguration {
         let services: [any Service] = [
             ModelService(seedbox: seedbox), automation,
-            Heartbeat(seedbox: seedbox, manager: manager, output: output),
+            Heartbeat(seedbox: seedbox, manager: manager, output: output), SpareMemory(),
             FrontDoor(server: server, place: started.api.listen) { self.isReady(onReady) },
         ]
         return ServiceGroupConfiguration(

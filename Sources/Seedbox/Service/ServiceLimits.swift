@@ -33,6 +33,12 @@ extension Limits {
 
     /// How often the service manager is told how things are.
     static let heartbeat = Duration.seconds(5)
+    /// How long after the start the code that only the start needed is kept.
+    static let codeKept = Duration.seconds(30)
+    /// How long memory that nothing is in is kept.
+    static let spareHeapKept = Duration.seconds(60)
+    /// Bytes of a line of `/proc/self/maps`, with the longest path that there is.
+    static let mapLineBytesMax = 8_192
     /// How long the model waits for those who speak to it before it ends all the same: a little
     /// longer than answers that are under way have.
     static let answersTimeMax = Duration.milliseconds(2_500)
