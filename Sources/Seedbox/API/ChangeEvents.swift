@@ -50,7 +50,7 @@ struct ChangeEvents: AsyncSequence, Sendable {
     /// Nil if nothing has changed.
     fileprivate func event(after revision: inout UInt64) -> [UInt8]? {
         guard catalogue.revision != revision else { return nil }
-        let changes = catalogue.changes(since: revision)
+        let changes = catalogue.changes(since: revision, atMost: Limits.eventRowsMax)
         revision = changes.revision
         let count = changes.changed.count + changes.removed.count
         guard changes.isComplete, count <= Limits.eventRowsMax else {
