@@ -250,7 +250,7 @@ extension Seedbox {
     }
 
     /// Those that its metainfo names, or its link as long as that is all that is known.
-    func knownTrackers(of id: TorrentID) throws(SeedboxError) -> [[String]] {
+    nonisolated func knownTrackers(of id: TorrentID) throws(SeedboxError) -> [[String]] {
         switch try origin(of: id) {
         case .metainfo(let metainfo): metainfo.announceTiers
         case .link(let link): link.trackers.map { [$0] }
@@ -281,7 +281,7 @@ extension Seedbox {
         case link(MagnetLink)
     }
 
-    private func origin(of id: TorrentID) throws(SeedboxError) -> Origin {
+    private nonisolated func origin(of id: TorrentID) throws(SeedboxError) -> Origin {
         let known = try stored { store throws(SessionStoreError) in
             try store.torrent(id.record)
         }

@@ -53,12 +53,7 @@ extension Seedbox {
         try expectRow(id)
         let active = await sessionTrackers(id)
         if !active.isEmpty { return active.map { TrackerRow($0) } }
-        let known = try stored { store throws(SessionStoreError) in
-            try store.torrent(id.record)
-        }
-        let link = known?.link.flatMap { try? MagnetLink($0) }
-        let metainfo = known?.metainfo.flatMap { try? Metainfo($0) }
-        let tiers = metainfo?.announceTiers ?? link?.trackers.map { [$0] } ?? []
+        let tiers = try knownTrackers(of: id)
         return tiers.enumerated().flatMap { tier, urls in
             urls.map { TrackerRow(url: $0, tier: tier) }
         }

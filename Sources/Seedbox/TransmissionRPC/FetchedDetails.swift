@@ -8,7 +8,6 @@ struct FetchedDetails {
     var creator = ""
     /// Seconds since 1970.
     var created: Int64 = 0
-    var webSeeds: [String] = []
     var magnet = ""
     var files: [FileRow] = []
     var peers: [PeerRow] = []
@@ -24,7 +23,8 @@ struct FetchedDetails {
         case .creator: out.string(creator)
         case .dateCreated: out.integer(created)
         case .magnetLink: out.string(magnet)
-        case .webseeds: list(webSeeds, into: &out) { $1.string($0) }
+        // Nothing is fetched over HTTP.
+        case .webseeds: list([String](), into: &out) { $1.string($0) }
         case .primaryMIMEType: out.string(MIMEType.primary(of: files))
         case .bytesCompleted: list(files, into: &out) { $1.integer($0.bytesDone) }
         case .priorities: list(files, into: &out) { $1.integer($0.priority.rawValue) }
