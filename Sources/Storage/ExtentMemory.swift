@@ -34,6 +34,9 @@ public final class ExtentMemory: Sendable {
         /// Unused extents by the binary logarithm of their length in blocks.
         var free: [[Extent]] = Array(repeating: [], count: 5)
         var freeBytes = 0
+        /// How many of each length there were at least since they were last looked at: so many
+        /// nobody has needed.
+        var unneeded = [0, 0, 0, 0, 0]
         /// Bytes of extents that somebody holds.
         var usedBytes = 0
         /// Of these, the bytes that lanes hold: they come back without anybody's doing.
@@ -85,6 +88,7 @@ public final class ExtentMemory: Sendable {
                 return (nil, state.age)
             }
             state.freeBytes -= length
+            state.unneeded[kind] = min(state.unneeded[kind], state.free[kind].count)
             return (extent, state.age)
         }
         let taken = extent ?? Extent(byteCount: length)
@@ -137,12 +141,34 @@ public final class ExtentMemory: Sendable {
         _ = state.withLock { $0.listeners.removeValue(forKey: number) }
     }
 
+    /// Lets go of the unused extents that nobody has needed since this was last called. To be
+    /// called now and then, or what one burst has taken would be kept for ever.
+    public func giveBackUnneeded() {
+        let dropped = state.withLock { state -> [Extent] in
+            var dropped: [Extent] = []
+            for kind in state.free.indices {
+                let count = min(state.unneeded[kind], state.free[kind].count)
+                dropped += state.free[kind].suffix(count)
+                state.free[kind].removeLast(count)
+                state.freeBytes -= count * (Limits.extentLengthMin << kind)
+                state.unneeded[kind] = state.free[kind].count
+            }
+            return dropped
+        }
+        // Here, outside the lock: the system takes its time with so many pages.
+        withExtendedLifetime(dropped) {}
+    }
+
+    /// Bytes that are kept for who needs them next.
+    var freeBytes: Int { state.withLock { $0.freeBytes } }
+
     /// Lets unused extents go while they and the used ones exceed the budget.
     private func trim(_ state: inout State) {
         for kind in state.free.indices {
             while state.freeBytes + state.usedBytes > budget, !state.free[kind].isEmpty {
                 state.free[kind].removeLast()
                 state.freeBytes -= Limits.extentLengthMin << kind
+                state.unneeded[kind] = min(state.unneeded[kind], state.free[kind].count)
             }
         }
     }

@@ -129,6 +129,9 @@ final class Services: Sendable {
             counters: diskCounters)
     }
 
+    /// Lets go of memory that the disks have not needed since this was last called.
+    func giveBackMemory() { memory.giveBackUnneeded() }
+
     /// A name for us towards peers, new for each torrent, so that they cannot tell that it is
     /// the same client (BEP 20).
     func makePeerID() -> PeerID {

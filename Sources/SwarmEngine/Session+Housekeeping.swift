@@ -28,7 +28,8 @@ extension Session {
         if let failure = failure ?? EngineError.stopped { throw failure }
     }
 
-    /// Writes totals down, and looks at what is free, as long as there are torrents.
+    /// Writes totals down, looks at what is free on the disks, and gives back memory, as soon as
+    /// there is a torrent.
     func keepHouse() {
         guard housekeeping == nil, !isStopped else { return }
         housekeeping = Task { [weak self] in
@@ -41,6 +42,7 @@ extension Session {
                 untilLook = untilLook - Limits.freeSpaceInterval
                 if untilLook <= .zero {
                     untilLook = Limits.storageProbeInterval
+                    self?.services.giveBackMemory()
                     await self?.noticeMissingDisks(&folders)
                 }
                 untilTotals = untilTotals - Limits.freeSpaceInterval

@@ -103,6 +103,31 @@ import Testing
 }
 
 @Suite struct ExtentMemoryTests {
+    @Test func whatABurstHasTakenIsGivenBackAndWhatIsNeededStays() {
+        let memory = ExtentMemory(budget: 1 << 20)
+        let lengths = [256 << 10, 256 << 10, 16 << 10]
+        for extent in lengths.map({ memory.take(length: $0) }) {
+            memory.give(extent, wasQueued: false)
+        }
+        #expect(memory.freeBytes == 528 << 10)
+        // It was all needed since it was looked at.
+        memory.giveBackUnneeded()
+        #expect(memory.freeBytes == 528 << 10)
+        // Of the long ones one is, now and then.
+        memory.give(memory.take(length: 256 << 10), wasQueued: false)
+        memory.giveBackUnneeded()
+        #expect(memory.freeBytes == 256 << 10)
+        let held = memory.take(length: 256 << 10)
+        memory.giveBackUnneeded()
+        #expect(memory.usedBytes == 256 << 10)
+        memory.give(held, wasQueued: false)
+        memory.giveBackUnneeded()
+        #expect(memory.freeBytes == 256 << 10)
+        memory.giveBackUnneeded()
+        #expect(memory.freeBytes == 0)
+        #expect(memory.take(length: 256 << 10).bytes.count == 256 << 10)
+    }
+
     @Test func congestionBeginsWithTheBudgetAndEndsWithAQuarterFree() {
         let memory = ExtentMemory(budget: 1 << 20)
         let relieved = Collected<Int>()
