@@ -15,7 +15,9 @@ SEED ?= 1
 
 # A room may import only what its line in Package.swift names; the build itself checks it.
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
-RELEASE_BIN = $(shell swift build $(SWIFT_FLAGS) -c release --show-bin-path)
+# Programs bring Swift's own libraries along, so that they run where no Swift is installed.
+RELEASE_FLAGS := $(SWIFT_FLAGS) -c release --static-swift-stdlib
+RELEASE_BIN = $(shell swift build $(RELEASE_FLAGS) --show-bin-path)
 
 .PHONY: help
 help: ## Say what can be made
@@ -31,11 +33,11 @@ help: ## Say what can be made
 
 .PHONY: build
 build: packages ## Build the release binary
-	swift build $(SWIFT_FLAGS) -c release --product swarm
+	swift build $(RELEASE_FLAGS) --product swarm
 
 .PHONY: demo
 demo: packages ## Share a folder by its magnet link alone: a DHT, a seed and a fetch on this machine
-	swift build $(SWIFT_FLAGS) -c release --product swarm
+	swift build $(RELEASE_FLAGS) --product swarm
 	SWARM="$(RELEASE_BIN)/swarm" Tests/Support/demo.sh
 
 .PHONY: test
@@ -45,15 +47,15 @@ test: testpackages ## Run every test, those against other clients included (unde
 
 .PHONY: simulate
 simulate: packages ## Run every scenario of Fixtures/Scenarios in the simulator (SEED=1)
-	swift build $(SWIFT_FLAGS) -c release --product swarm-sim
+	swift build $(RELEASE_FLAGS) --product swarm-sim
 	@failed=; for scenario in Fixtures/Scenarios/*.scenario; do \
 	    "$(RELEASE_BIN)/swarm-sim" run "$$scenario" --seed $(SEED) || failed=1; echo; \
 	done; [ -z "$$failed" ]
 
 .PHONY: install
 install: packages ## Install the programs, their man pages, completions and systemd units
-	swift build $(SWIFT_FLAGS) -c release --product swarm
-	swift build $(SWIFT_FLAGS) -c release --product swarm-sim
+	swift build $(RELEASE_FLAGS) --product swarm
+	swift build $(RELEASE_FLAGS) --product swarm-sim
 	SWARM="$(RELEASE_BIN)/swarm" SWARM_SIM="$(RELEASE_BIN)/swarm-sim" \
 	    Tests/Support/install.sh "$(DESTDIR)$(PREFIX)" "$(PREFIX)"
 
@@ -68,27 +70,27 @@ lint: ## Check the format and the house rules
 
 .PHONY: bench
 bench: packages ## Measure this client beside libtorrent, and write Docs/PERFORMANCE.md
-	swift build $(SWIFT_FLAGS) -c release --product swarm
+	swift build $(RELEASE_FLAGS) --product swarm
 	SWARM="$(RELEASE_BIN)/swarm" python3 Tests/Bench/sitting.py \
 	    --instrument "$(or $(BENCH),$(error say which instrument: make bench BENCH=path/to/duel.py))" \
 	    --rounds $(ROUNDS) --write Docs/PERFORMANCE.md
 
 .PHONY: dhtbench
 dhtbench: packages ## Measure our DHT node beside libtorrent's, and write Docs/PERFORMANCE.md
-	swift build $(SWIFT_FLAGS) -c release --product swarm
+	swift build $(RELEASE_FLAGS) --product swarm
 	SWARM="$(RELEASE_BIN)/swarm" python3 Tests/Bench/krpc.py \
 	    --flood "$(or $(FLOOD),$(error say which instrument: make dhtbench FLOOD=path/to/krpcflood.c))" \
 	    --rounds $(ROUNDS) --write Docs/PERFORMANCE.md
 
 .PHONY: seedboxbench
 seedboxbench: testpackages ## Hold 10,000 seeds beside Transmission, and write Docs/PERFORMANCE.md
-	swift build $(SWIFT_FLAGS) -c release --product swarm
+	swift build $(RELEASE_FLAGS) --product swarm
 	SWARM="$(RELEASE_BIN)/swarm" python3 Tests/Bench/seedbox.py \
 	    --rounds $(ROUNDS) --write Docs/PERFORMANCE.md
 
 .PHONY: soak
 soak: testpackages ## Drive a daemon under load, and see that it stays as it is: SECONDS=3600
-	swift build $(SWIFT_FLAGS) -c release --product swarm
+	swift build $(RELEASE_FLAGS) --product swarm
 	SWARM="$(RELEASE_BIN)/swarm" python3 Tests/Bench/soak.py --seconds "$(SECONDS_OF_SOAKING)"
 
 .PHONY: fuzz
