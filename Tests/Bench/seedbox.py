@@ -18,22 +18,26 @@ minute hits both:
 - the same deltas while content is fetched through the same daemon from a `swarm seed`, both without
   limits. That content is zeros, so that its seed has little to read.
 
-All of it happens in a network namespace of its own.
+All of it happens in a network namespace of its own, and in one session: processors are divided
+among sessions first (sched(7), "The autogroup feature"), and who waits for whom depends on that.
 """
 import argparse
 import base64
+import ctypes
 import hashlib
 import http.client
 import json
 import multiprocessing
 import os
 import pathlib
+import platform
 import random
 import re
 import shutil
 import signal
 import socket
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -265,7 +269,7 @@ class Daemon:
         with open(self.place / "log", "ab") as log:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env=bench.own_environment(), cwd=self.place, start_new_session=True)
+                env=bench.own_environment(), cwd=self.place, process_group=0)
 
     def stop(self):
         """Seconds that it took."""
@@ -468,6 +472,11 @@ def times(count, pause, ask, seconds=0):
 
 def hurry(niceness):
     """Who measures goes first where that is allowed: its own waits are not those of a daemon."""
+    # sched_setattr(2), for which Python has no name: who takes turns of 0.1 ms is let in soon.
+    number = {"x86_64": 314, "aarch64": 274}.get(platform.machine())
+    if number:
+        turns = struct.pack("<IIQiIQQQ", 48, 0, 0, 0, 0, 100_000 if niceness else 0, 0, 0)
+        ctypes.CDLL(None).syscall(number, 0, turns, 0)
     try:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
     except PermissionError:
@@ -624,7 +633,7 @@ def start_seed(place, folder, metainfo):
         return subprocess.Popen(
             [os.environ["SWARM"], "seed", torrent, "--data", folder, "--port", "0", "--no-dht",
              "--no-lsd", "--state-dir", place / "seed-state"],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0)
 
 
 def run(place, options):
