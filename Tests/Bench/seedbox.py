@@ -610,7 +610,8 @@ def section(rows, kinds, versions, options):
         f"idle {options.idle:.0f} s, in which as many announce as do after months with half an",
         f"hour between announces, {options.requests} lists and {options.requests * 3} deltas, and",
         "as many deltas while large content is fetched through the same daemon. Medians of",
-        f"{options.rounds} rounds of one sitting, in which the daemons take turns, by",
+        f"{options.rounds} round{'s' if options.rounds > 1 else ''} of one sitting, in which the",
+        "daemons take turns, by",
         "`make seedboxbench`.", "",
         f"{bench.machine()}; load of the machine {min(loads):.1f} to {max(loads):.1f}, "
         f"{os.cpu_count()} being all cores busy.", "",
