@@ -7,7 +7,8 @@ public enum RetryAdvice: Hashable, Sendable {
     case after(Interval)
 }
 
-/// Why an announce or a scrape brought no answer.
+/// Why an announce or a scrape brought no answer. One word in size, since most of the places that
+/// are kept for one stay empty.
 public indirect enum TrackerError: Error, Hashable, Sendable {
     /// The tracker's own words, cleaned and shortened.
     case refused(reason: String, retry: RetryAdvice?)
