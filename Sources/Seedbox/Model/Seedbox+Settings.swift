@@ -84,8 +84,7 @@ extension Seedbox {
         try Self.check(category.seedingLimits)
         if let folder = category.folder { _ = try AllowedRoots(settings).checked(folder) }
         try await changeSettings { settings in
-            settings.categories.removeAll { $0.name == category.name }
-            settings.categories.append(category)
+            settings.categories.put(category, named: \.name)
         }
     }
 
@@ -104,8 +103,7 @@ extension Seedbox {
             throw .badValue(field: "name", reason: "has to be 1 to 128 bytes in one line")
         }
         try await changeSettings { settings in
-            settings.limits.groups.removeAll { $0.name == group.name }
-            settings.limits.groups.append(group)
+            settings.limits.groups.put(group, named: \.name)
         }
     }
 
@@ -166,5 +164,16 @@ extension SessionConfiguration {
         usesDHT = settings.network.usesDHT
         usesLSD = settings.network.usesLSD
         minimumFree = settings.storage.minimumFree
+    }
+}
+
+extension Array {
+    /// Puts an element in the place of the one that has its name, or at the end.
+    fileprivate mutating func put(_ element: Element, named name: (Element) -> String) {
+        if let index = firstIndex(where: { name($0) == name(element) }) {
+            self[index] = element
+        } else {
+            append(element)
+        }
     }
 }

@@ -290,6 +290,9 @@ import Units
         let first = try await TestBox.open("box", in: scratch)
         var films = Category(name: "films")
         films.folder = first.folder + "/films"
+        try await first.box.setCategory(Category(name: "films"))
+        try await first.box.setCategory(Category(name: "music"))
+        // Who is changed keeps its place.
         try await first.box.setCategory(films)
         var new = first.box.settings
         new.limits.up = ByteRate(bytesPerSecond: 12_345)
@@ -303,7 +306,7 @@ import Units
 
         let second = try await TestBox.open("box", in: scratch)
         #expect(second.box.settings.limits.up == ByteRate(bytesPerSecond: 12_345))
-        #expect(second.box.categories == [films])
+        #expect(second.box.categories == [films, Category(name: "music")])
         #expect(second.box.catalogue.row(id)?.category == "films")
         try await second.box.removeCategory("films")
         #expect(second.box.catalogue.row(id)?.category == nil)
