@@ -240,6 +240,9 @@ extension Seedbox {
             stalled.insert(id)
         }
         guard stalled != self.stalled else { return }
+        for id in stalled.symmetricDifference(self.stalled) {
+            catalogue.update(id) { $0.isStalled = stalled.contains(id) }
+        }
         self.stalled = stalled
         followQueue()
     }

@@ -131,6 +131,8 @@ public struct TorrentRow: Equatable, Sendable {
     /// The limit group.
     public var group: String?
     public var queuePosition = 0
+    /// It has fetched nothing for so long that it takes no place in the queue.
+    public var isStalled = false
     public var seedingLimits = SeedingLimits()
     /// Bytes a second; nil is none of its own.
     public var downloadLimit: Int64?

@@ -51,7 +51,7 @@ struct TorrentView {
         case .queuePosition: out.integer(row.queuePosition)
         case .isPrivate: out.bool(row.isPrivate)
         case .isFinished: out.bool(isFinished(row))
-        case .isStalled: out.bool(false)
+        case .isStalled: out.bool(row.isStalled)
         case .sequentialDownload: out.bool(row.isSequential)
         default: writeCount(field, of: row, into: &out)
         }

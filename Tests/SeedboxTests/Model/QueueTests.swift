@@ -48,4 +48,24 @@ import Testing
         #expect(active() == Array(ids[0...1]))
         await box.box.shutdown()
     }
+
+    @Test func aStalledDownloadMakesRoomAndSaysSo() async throws {
+        let box = try await TestBox.open("box", in: scratch) {
+            ($0.queue.activeDownloads, $0.queue.stalledMinutes) = (1, 1)
+        }
+        var ids: [TorrentID] = []
+        for name in ["one", "two"] {
+            let torrent = TestTorrent(name)
+            ids.append(try await box.box.add(AddRequest(.manifest(torrent.manifest))).id)
+        }
+        try await box.wait(for: ids[0], "fetches") { $0.state == .downloading }
+        #expect(box.box.catalogue.row(ids[0])?.isStalled == false)
+        let now = Seedbox.now
+        await box.box.tick(now: now)
+        await box.box.tick(now: now + 70)
+        #expect(box.box.catalogue.row(ids[0])?.isStalled == true)
+        try await box.wait(for: ids[1], "has its place") { $0.state == .downloading }
+        #expect(box.box.catalogue.row(ids[0])?.state == .downloading)
+        await box.box.shutdown()
+    }
 }
