@@ -69,6 +69,15 @@ final class StalledDisk: Sendable {
         return times[max(0, times.count * 99 / 100 - 1)]
     }
 
+    private func withServers(
+        _ box: Seedbox, _ other: Seedbox,
+        _ body: @Sendable (TestServer, TestServer) async throws -> Void
+    ) async throws {
+        try await withServer(allRoutes(box)) { server async throws in
+            try await withServer(allRoutes(other)) { try await body(server, $0) }
+        }
+    }
+
     @Test("R13 while the disk and the session store stall, all answers come within 50 ms")
     func whileTheDiskStalls() async throws {
         let scratch = try ModelScratch()
@@ -88,8 +97,7 @@ final class StalledDisk: Sendable {
         }
         try await seed.wait(for: seeded, "seeds") { $0.state == .seeding }
         try await leech.wait(for: id, "begins") { $0.state == .downloading }
-        try await withServer(allRoutes(leech.box)) { server async throws in
-            let usual = try await slowest(server)
+        try await withServers(leech.box, seed.box) { server, healthy async throws in
             let disk = StalledDisk(leech.box, holding: leech.folder)
             let isOver = Mutex(false)
             defer {
@@ -108,9 +116,15 @@ final class StalledDisk: Sendable {
                 told.finish()
             }
             for await _ in stalled {}
-            let slow = try await slowest(server)
-            // A machine that is busy with other tests is no slower for the disk.
-            #expect(slow <= max(50, 3 * usual), "\(slow) ms, and \(usual) ms with a good disk")
+            // A machine that is busy with other tests is slow for a while, and a disk that is
+            // waited for is slow each time.
+            var tries: [(slow: Double, usual: Double)] = []
+            repeat {
+                tries.append((try await slowest(server), try await slowest(healthy)))
+            } while tries.allSatisfy { $0.slow > max(50, 3 * $0.usual) } && tries.count < 5
+            #expect(
+                tries.contains { $0.slow <= max(50, 3 * $0.usual) },
+                "milliseconds, and those of a good disk: \(tries)")
             #expect(leech.box.catalogue.row(id)?.isComplete == false)
             isOver.withLock { $0 = true }
             await stall
