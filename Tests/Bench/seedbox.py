@@ -41,6 +41,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 import time
 import urllib.parse
@@ -601,18 +602,19 @@ def section(rows, kinds, versions, options):
     loads = [row["load"] for row in rows]
     lines = [
         HEADING, "",
-        f"{options.count:,} complete torrents of one file of 16 to 64 KiB, each with one HTTP",
-        "tracker, held by one daemon after the other. Lists and deltas are Transmission's",
-        f"`torrent-get` with {len(FIELDS)} fields, where it says nothing else; a delta is what was",
-        "active in the last minute, and with `/api/v1` what changed since the last answer. The",
-        "times are those of a client in Python on the same machine, to the last byte. Memory is",
-        f"read {options.settle:.0f} s after the start or when all have announced; then follow an",
-        f"idle {options.idle:.0f} s, in which as many announce as do after months with half an",
-        f"hour between announces, {options.requests} lists and {options.requests * 3} deltas, and",
-        "as many deltas while large content is fetched through the same daemon. Medians of",
-        f"{options.rounds} round{'s' if options.rounds > 1 else ''} of one sitting, in which the",
-        "daemons take turns, by",
-        "`make seedboxbench`.", "",
+        textwrap.fill(
+            f"{options.count:,} complete torrents of one file of 16 to 64 KiB, each with one HTTP "
+            "tracker, held by one daemon after the other. Lists and deltas are Transmission's "
+            f"`torrent-get` with {len(FIELDS)} fields, where it says nothing else; a delta is what "
+            "was active in the last minute, and with `/api/v1` what changed since the last answer. "
+            "The times are those of a client in Python on the same machine, to the last byte. "
+            f"Memory is read {options.settle:.0f} s after the start or when all have announced; "
+            f"then follow an idle {options.idle:.0f} s, in which as many announce as do after "
+            f"months with half an hour between announces, {options.requests} lists and "
+            f"{options.requests * 3} deltas, and as many deltas while large content is fetched "
+            f"through the same daemon. Medians of {options.rounds} "
+            f"round{'s' if options.rounds > 1 else ''} of one sitting, in which the daemons take "
+            "turns, by `make seedboxbench`.", 100), "",
         f"{bench.machine()}; load of the machine {min(loads):.1f} to {max(loads):.1f}, "
         f"{os.cpu_count()} being all cores busy.", "",
         "| | at most | " + " | ".join(versions[kind] for kind in kinds) + " |",
