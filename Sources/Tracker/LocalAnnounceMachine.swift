@@ -114,7 +114,10 @@ public struct LocalAnnounceMachine: Sendable {
 
     public mutating func tick(now: Instant, into actions: inout ActionBuffer<Action>) {
         guard let deadline = nextDeadline(), now >= deadline else { return }
-        let due = torrents.filter { $0.value.dueAt <= now }.sorted { a, b in
+        // What is due so soon goes along: by itself it would wait for the next datagram, as would
+        // the second info-hash of a hybrid torrent, which is added a moment after the first.
+        let soon = now + Limits.localGatherTime
+        let due = torrents.filter { $0.value.dueAt <= soon }.sorted { a, b in
             (a.value.dueAt, a.value.order) < (b.value.dueAt, b.value.order)
         }
         guard let port = due.first?.value.port else { return }

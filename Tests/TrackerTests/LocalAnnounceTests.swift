@@ -164,6 +164,20 @@ import Units
         #expect(Set(heard.joined()).count == 60)
     }
 
+    @Test func whatComesWhileADatagramWaitsForOthersGoesAlong() {
+        var bench = Bench()
+        let start = bench.now
+        bench.add(0..<1)
+        bench.now = bench.now + Interval(nanoseconds: 1)
+        bench.add(1..<2)
+        bench.now = bench.now + Interval(nanoseconds: 499_999_999)
+        bench.add(2..<3)
+        let all = (0..<3).map(LocalAnnounceTests.infoHash)
+        #expect(bench.machine.nextDeadline() == start + .milliseconds(500))
+        #expect(bench.tick().map(\.infoHashes) == [all])
+        check(bench.tick(after: .minutes(4)) == [])
+    }
+
     @Test func veryManyTorrentsAreAllAnnouncedInTheirTurn() {
         var bench = Bench()
         bench.add(0..<1_000)
