@@ -17,10 +17,10 @@ struct DaemonServiceTests {
                 """
             let daemon = try await SwarmDaemon(in: arena, state: state, settings: settings)
             for number in 0..<8 { try await tracker.add(number, to: daemon) }
-            try await eventually("all are announced", within: .seconds(30)) {
+            try await eventually("all are announced", within: .seconds(60)) {
                 tracker.announces("started") == 8
             }
-            try await eventually("the hook runs", within: .seconds(10)) {
+            try await eventually("the hook runs", within: .seconds(30)) {
                 FileManager.default.fileExists(atPath: mark.path)
             }
             // Somebody who waits for news, and somebody who does not end his request.
@@ -46,7 +46,7 @@ struct DaemonServiceTests {
                 let before = tracker.announces("started")
                 let next = try await SwarmDaemon(in: arena, on: daemon.host, state: state)
                 #expect(try await next.api.torrents().count == 8)
-                try await eventually("all are announced", within: .seconds(30)) {
+                try await eventually("all are announced", within: .seconds(60)) {
                     tracker.announces("started") == before + 8
                 }
                 next.child.signal(SIGTERM)
@@ -118,11 +118,15 @@ private struct SilentTracker {
     init(in arena: Arena) async throws {
         host = try await arena.network.addHost()
         let script = """
-            import socket, threading, time
+            import os, socket, threading, time
 
             def serve(client):
-                line = client.recv(65536).decode("latin-1").split("\\r\\n")[0]
-                print(line, flush=True)
+                with client.makefile("rb") as request:
+                    line = request.readline().decode("latin-1").strip()
+                    while request.readline().strip():
+                        pass
+                # In one piece: print writes the end of the line by itself, and another between.
+                os.write(1, (line + "\\n").encode("latin-1"))
                 if "event=stopped" in line:
                     time.sleep(1000)
                 body = b"d8:intervali1800e5:peers0:e"
