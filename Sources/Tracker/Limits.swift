@@ -66,6 +66,8 @@ enum Limits {
     static let connectionIDLife = Interval.seconds(60)
     /// The wait for the first answer to a datagram (BEP 15).
     static let retransmitMin = Interval.seconds(15)
+    /// The same wait of who leaves: he has gone after 15 seconds.
+    static let leavingRetransmitMin = Interval.seconds(1)
     /// The last `n` of 15·2ⁿ seconds (BEP 15).
     static let retransmitDoublingsMax = 8
     /// Bytes of path and query sent to a UDP tracker (BEP 41): the datagram stays under the

@@ -3,11 +3,11 @@ public import Units
 
 /// The machine of all requests to UDP trackers over one socket (BEP 15).
 ///
-/// It asks each tracker for a connection id, uses it for a minute, sends again what was not
-/// answered after 15·2ⁿ seconds, and takes a datagram for an answer only if transaction, sender
-/// (address and port) and operation are those that it waits for. Chance is given with each call
-/// and must be such that strangers cannot guess it: a transaction's number is all that keeps
-/// forged answers out.
+/// It asks each tracker for a connection id, uses it for a minute, and sends again what was not
+/// answered after 15·2ⁿ seconds, or 2ⁿ where it says that we leave. It takes a datagram for an
+/// answer only if transaction, sender (address and port) and operation are those that it waits for.
+/// Chance is given with each call and must be such that strangers cannot guess it: a transaction's
+/// number is all that keeps forged answers out.
 public struct UDPTrackerMachine: Sendable {
     /// Names a request; chosen by the caller, never used twice.
     public struct RequestID: Hashable, Sendable {
@@ -46,6 +46,10 @@ public struct UDPTrackerMachine: Sendable {
         var transaction: UInt32?
         /// Whether its connection id was there before it was asked for.
         var usesOldConnection = false
+
+        var isLeaving: Bool {
+            if case .announce(let announce, _) = query { announce.event == .stopped } else { false }
+        }
     }
 
     /// What is known of a tracker.
@@ -56,6 +60,8 @@ public struct UDPTrackerMachine: Sendable {
         var transaction: UInt32?
         var sendCount = 0
         var resendAt = Instant.distantPast
+        /// Whether one who leaves waits for it.
+        var isHurried = false
         /// Requests that wait for the connection id.
         var waiting: [RequestID] = []
 
@@ -180,6 +186,7 @@ public struct UDPTrackerMachine: Sendable {
         var connection = connections[request.tracker] ?? Connection()
         connection.id = nil
         connection.waiting.append(id)
+        connection.isHurried = connection.isHurried || request.isLeaving
         if connection.transaction == nil {
             // A tracker that gives connection ids but no answers is asked no oftener for it.
             connection.sendCount = request.sendCount
@@ -189,6 +196,10 @@ public struct UDPTrackerMachine: Sendable {
             connections[request.tracker] = connection
             resendConnect(request.tracker, now: now, into: &actions)
         } else {
+            if connection.isHurried {
+                connection.resendAt = min(
+                    connection.resendAt, now + Limits.leavingRetransmitMin)
+            }
             connections[request.tracker] = connection
         }
     }
@@ -198,7 +209,10 @@ public struct UDPTrackerMachine: Sendable {
     ) {
         guard let connection = connections[tracker], let transaction = connection.transaction
         else { return }
-        connections[tracker]?.resendAt = now + Self.wait(after: connection.sendCount)
+        connections[tracker]?.resendAt =
+            now
+            + Self.wait(
+                after: connection.sendCount, isLeaving: connection.isHurried)
         connections[tracker]?.sendCount += 1
         actions.append(.send(UDPTracker.connectRequest(transaction: transaction), to: tracker))
     }
@@ -211,7 +225,7 @@ public struct UDPTrackerMachine: Sendable {
         let transaction = request.transaction ?? newTransaction(using: &generator)
         transactions[transaction] = (request.tracker, .request(id))
         request.transaction = transaction
-        request.resendAt = now + Self.wait(after: request.sendCount)
+        request.resendAt = now + Self.wait(after: request.sendCount, isLeaving: request.isLeaving)
         request.sendCount += 1
         requests[id] = request
         let packet =
@@ -311,6 +325,7 @@ public struct UDPTrackerMachine: Sendable {
         transactions[transaction] = nil
         connection.transaction = nil
         connection.sendCount = 0
+        connection.isHurried = false
         let waiting = connection.waiting
         connection.waiting = []
         return waiting
@@ -335,8 +350,9 @@ public struct UDPTrackerMachine: Sendable {
         }
     }
 
-    private static func wait(after sendCount: Int) -> Interval {
-        Limits.retransmitMin * (1 << Int64(min(sendCount, Limits.retransmitDoublingsMax)))
+    private static func wait(after sendCount: Int, isLeaving: Bool) -> Interval {
+        let first = isLeaving ? Limits.leavingRetransmitMin : Limits.retransmitMin
+        return first * (1 << Int64(min(sendCount, Limits.retransmitDoublingsMax)))
     }
 }
 

@@ -14,11 +14,13 @@ private struct Bench {
     var actions = ActionBuffer<UDPTrackerMachine.Action>()
     let tracker = Endpoint(ipv4: 0xC000_0201, port: 6969)
 
-    static func announce(_ hash: UInt8 = 1) -> AnnounceRequest {
+    static func announce(
+        _ hash: UInt8 = 1, event: AnnounceEvent = .started
+    ) -> AnnounceRequest {
         AnnounceRequest(
             infoHash: SHA1Digest(bytes: Array(repeating: hash, count: 20)) ?? .zero,
             peerID: Array(0..<20), port: 0x1AE1, uploaded: 3, downloaded: 1, left: 2,
-            event: .started, numWant: 50, key: 0xDEAD_BEEF)
+            event: event, numWant: 50, key: 0xDEAD_BEEF)
     }
 
     mutating func request(
@@ -41,6 +43,10 @@ private struct Bench {
 
     mutating func tick(at seconds: Int64) -> [UDPTrackerMachine.Action] {
         now = .zero + .seconds(seconds)
+        return tickNow()
+    }
+
+    mutating func tickNow() -> [UDPTrackerMachine.Action] {
         machine.tick(now: now, using: &generator, into: &actions)
         return actions.take()
     }
@@ -220,6 +226,35 @@ private let announceReply: [UInt8] =
         let late = bench.connect(again, id: 0xC2)
         #expect(datagram(late).prefix(8) == Array(repeating: 0xC2, count: 8)[...])
         #expect(transaction(of: late) == transaction(of: announce))
+    }
+
+    @Test func whoLeavesRepeatsAfterASecondDoubled() {
+        var bench = Bench()
+        let stopped = UDPTrackerMachine.Query.announce(Bench.announce(event: .stopped), urlData: "")
+        var sent = bench.request(1, stopped)
+        for at: Int64 in [1, 3] {
+            bench.now = .zero + .milliseconds(at * 1000 - 1)
+            #expect(bench.tickNow().isEmpty)
+            sent = bench.tick(at: at)
+            #expect(operation(of: sent) == 0)
+        }
+        #expect(operation(of: bench.connect(sent)) == 1)
+        #expect(bench.machine.nextDeadline()?.0 == .zero + .seconds(4))
+        #expect(operation(of: bench.tick(at: 4)) == 1)
+        #expect(bench.machine.nextDeadline()?.0 == .zero + .seconds(6))
+    }
+
+    @Test func whoLeavesDoesNotWaitForTheNextConnectOfOthers() {
+        var bench = Bench()
+        _ = bench.request(1)
+        bench.now = .zero + .seconds(2)
+        let stopped = UDPTrackerMachine.Query.announce(Bench.announce(event: .stopped), urlData: "")
+        #expect(bench.request(2, stopped).isEmpty)
+        let sent = bench.tick(at: 3)
+        #expect(operation(of: sent) == 0)
+        #expect(bench.connect(sent).count == 2)
+        // Of the two, only the one who leaves is in a hurry.
+        #expect(bench.tick(at: 4).count == 1)
     }
 
     @Test func usesAConnectionIDForAMinute() {
