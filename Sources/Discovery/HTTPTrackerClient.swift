@@ -59,14 +59,16 @@ struct HTTPTrackerClient: Sendable {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv12
         tls.additionalTrustRoots = configuration.trustedCertificateFiles.map { .file($0) }
+        let gate = configuration.gate
         var settings = HTTPClient.Configuration(
             tlsConfiguration: tls, redirectConfiguration: .disallow,
             timeout: HTTPClient.Configuration.Timeout(
                 connect: TimeAmount(Limits.connectTimeMax), read: TimeAmount(Limits.readTimeMax)),
             connectionPool: HTTPClient.Configuration.ConnectionPool(
                 idleTimeout: TimeAmount(Limits.idleTimeMax),
-                concurrentHTTP1ConnectionsPerHostSoftLimit:
-                    configuration.gate.concurrentPerTrackerMax),
+                // The gate knows who may have how many.
+                concurrentHTTP1ConnectionsPerHostSoftLimit: max(
+                    gate.staying.concurrentPerTrackerMax, gate.leaving.concurrentPerTrackerMax)),
             decompression: .enabled(limit: .size(HTTPTracker.replyByteCountMax)))
         // A tracker that refuses connections is to fail at once, so that the next is asked.
         settings.connectionPool.retryConnectionEstablishment = false

@@ -140,7 +140,7 @@ public actor TrackerClient {
         lastTicket += 1
         let ticket = Ticket(lastTicket)
         do {
-            try await waitForTurn(ticket, url.origin, priority)
+            try await waitForTurn(ticket, url, priority)
         } catch let error as TrackerError {
             if counts { count(error, nil) }
             throw error
@@ -161,7 +161,7 @@ public actor TrackerClient {
     }
 
     private func waitForTurn(
-        _ ticket: Ticket, _ tracker: String, _ priority: AnnounceGate.Priority
+        _ ticket: Ticket, _ url: TrackerURL, _ priority: AnnounceGate.Priority
     ) async throws {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation {
@@ -169,7 +169,9 @@ public actor TrackerClient {
                 guard !Task.isCancelled else {
                     return turn.resume(throwing: TrackerError.cancelled)
                 }
-                guard gate.enqueue(ticket, to: tracker, priority, now: MonotonicClock.now) else {
+                let isQueued = gate.enqueue(
+                    ticket, to: url.origin, over: url.scheme, priority, now: MonotonicClock.now)
+                guard isQueued else {
                     let limit = gate.waitingCount
                     return turn.resume(throwing: TrackerError.tooManyRequests(limit: limit))
                 }

@@ -44,8 +44,9 @@ enum Limits {
     /// Answers that name peers of a dormant seed, and peers of each, that are kept to be dialled.
     static let sleeperSourcesMax = 8
     static let sleeperPeersMax = 100
-    /// Dormant seeds that leave at once.
-    static let sleepersLeavingMax = 256
+    /// Dormant seeds that leave at once: more than trackers are told at once, so that those of a
+    /// slow tracker do not hold up the others. Each takes some kilobytes meanwhile.
+    static let sleepersLeavingMax = 16_384
     /// URLs of trackers that are kept once for all torrents.
     static let trackerURLsKept = 4_096
 }

@@ -7,6 +7,9 @@ public import Units
 /// in all and to one tracker, and so many begin a second. Trackers take turns, so that one that
 /// is slow holds up only its own.
 ///
+/// Who leaves has bounds of his own, far wider ones: what is not said within seconds is not said
+/// at all, and trackers would send peers to a place where nobody is any more.
+///
 /// A tracker that has left several requests in a row unanswered is avoided for a minute: what
 /// waits for it ends at once, so that its torrents go on to their next trackers instead of
 /// standing in line for a dead one. Then one request tries it again.
@@ -43,59 +46,122 @@ public struct AnnounceGate: Sendable {
 
     public enum Reason: Hashable, Sendable { case rate }
 
-    public struct Configuration: Sendable {
+    /// How many requests may be under way, and begin.
+    public struct Bounds: Sendable {
         /// Requests under way in all.
         public var concurrentMax: Int
         /// Requests under way to one tracker.
         public var concurrentPerTrackerMax: Int
         /// Requests that begin in a second.
         public var startsPerSecond: Int
+        /// Requests that may begin at once if none has begun for a while.
+        public var burstMax: Int
 
+        /// - Parameter burstMax: nil for a second's worth.
         public init(
-            concurrentMax: Int = 256, concurrentPerTrackerMax: Int = 8, startsPerSecond: Int = 100
+            concurrentMax: Int, concurrentPerTrackerMax: Int, startsPerSecond: Int,
+            burstMax: Int? = nil
         ) {
             self.concurrentMax = max(1, concurrentMax)
             self.concurrentPerTrackerMax = max(1, concurrentPerTrackerMax)
             self.startsPerSecond = max(1, startsPerSecond)
+            self.burstMax = max(0, burstMax ?? startsPerSecond)
         }
+
+        var step: Interval { .seconds(1) / Int64(startsPerSecond) }
+    }
+
+    public struct Configuration: Sendable {
+        /// Of all who do not leave.
+        public var staying = Limits.stayingBounds
+        /// Of those who leave trackers of HTTP, where each request has a connection.
+        public var leaving = Limits.leavingBounds
+        /// Of those who leave trackers of UDP.
+        public var leavingByUDP = Limits.leavingByUDPBounds
+
+        public init() {}
 
         /// The time over which `torrents` begin, so that their first announces do not queue.
         public func spread(torrents: Int) -> Interval {
             .milliseconds(Int64(clamping: torrents).multipliedSaturating(by: 1000))
-                / Int64(startsPerSecond)
+                / Int64(staying.startsPerSecond)
         }
     }
 
+    /// Requests that have bounds of their own.
+    private enum Traffic: Int, CaseIterable, Sendable {
+        case leaving
+        case leavingByUDP
+        case staying
+
+        init(_ priority: Priority, _ scheme: TrackerURL.Scheme) {
+            self =
+                switch (priority, scheme) {
+                case (.leaving, .udp): .leavingByUDP
+                case (.leaving, _): .leaving
+                default: .staying
+                }
+        }
+    }
+
+    /// Requests of one traffic to one tracker.
     private struct Line: Sendable {
+        struct Key: Hashable, Sendable {
+            let tracker: String
+            let traffic: Traffic
+        }
+
         var waiting: [Queue<Ticket>] = Priority.allCases.map { _ in Queue() }
         /// Including tickets that were withdrawn and are still in a queue.
         var waitingCount = 0
         var runningCount = 0
         var isInTurn = false
-        /// Requests in a row that the tracker did not answer.
-        var silenceCount = 0
-        var avoidedUntil = Instant.distantPast
 
         var isIdle: Bool { waitingCount == 0 && runningCount == 0 && !isInTurn }
-        var isSilent: Bool { silenceCount >= Limits.silencesMax }
+    }
+
+    /// Requests of one traffic to all trackers.
+    private struct Flow: Sendable {
+        let bounds: Bounds
+        /// Trackers that have something waiting and may have more under way.
+        var turns = Queue<String>()
+        var runningCount = 0
+        /// When the next request may begin if starts are evenly spaced; it may lag behind now by
+        /// a burst, which may then begin at once.
+        var nextStart = Instant.distantPast
+
+        var mayBegin: Bool { runningCount < bounds.concurrentMax }
+    }
+
+    private struct Silence: Sendable {
+        /// Requests in a row that the tracker did not answer.
+        var count = 0
+        var avoidedUntil = Instant.distantPast
+
+        var isLong: Bool { count >= Limits.silencesMax }
     }
 
     private enum State: Sendable { case waiting, running }
 
     public let configuration: Configuration
-    private var lines: [String: Line] = [:]
-    private var tickets: [Ticket: (tracker: String, state: State)] = [:]
-    /// Trackers that have something waiting and may have more under way.
-    private var turns = Queue<String>()
+    private var lines: [Line.Key: Line] = [:]
+    /// One for each traffic.
+    private var flows: [Flow]
+    private var tickets: [Ticket: (line: Line.Key, state: State)] = [:]
+    private var silences: [String: Silence] = [:]
     private var runningCount = 0
     /// Requests that are over before they began, until `admit` tells.
     private var avoided: [Ticket] = []
-    /// When the next request may begin if starts are evenly spaced; it may lag behind now by a
-    /// second's worth, which may then begin at once.
-    private var nextStart = Instant.distantPast
 
     public init(_ configuration: Configuration = Configuration()) {
         self.configuration = configuration
+        flows = Traffic.allCases.map { traffic in
+            switch traffic {
+            case .leaving: Flow(bounds: configuration.leaving)
+            case .leavingByUDP: Flow(bounds: configuration.leavingByUDP)
+            case .staying: Flow(bounds: configuration.staying)
+            }
+        }
     }
 
     /// The number of requests that wait.
@@ -103,38 +169,39 @@ public struct AnnounceGate: Sendable {
 
     /// Queues a request to `tracker`; `admit` then says when it begins. False if too many wait.
     public mutating func enqueue(
-        _ ticket: Ticket, to tracker: String, _ priority: Priority, now: Instant
+        _ ticket: Ticket, to tracker: String, over scheme: TrackerURL.Scheme,
+        _ priority: Priority, now: Instant
     ) -> Bool {
         guard waitingCount < Limits.waitingAnnouncesMax, tickets[ticket] == nil else {
             return false
         }
-        tickets[ticket] = (tracker, .waiting)
-        if let line = lines[tracker], line.avoidedUntil > now {
+        let key = Line.Key(tracker: tracker, traffic: Traffic(priority, scheme))
+        tickets[ticket] = (key, .waiting)
+        if let silence = silences[tracker], silence.avoidedUntil > now {
             avoided.append(ticket)
             return true
         }
-        lines[tracker, default: Line()].waiting[priority.rawValue].append(ticket)
-        lines[tracker, default: Line()].waitingCount += 1
-        offerTurn(to: tracker)
+        lines[key, default: Line()].waiting[priority.rawValue].append(ticket)
+        lines[key, default: Line()].waitingCount += 1
+        offerTurn(to: key)
         return true
     }
 
     /// A request has ended, or is not wanted any more.
     public mutating func end(_ ticket: Ticket, _ ending: Ending, now: Instant) {
-        guard let (tracker, state) = tickets.removeValue(forKey: ticket) else { return }
+        guard let (key, state) = tickets.removeValue(forKey: ticket) else { return }
         if state == .running {
             runningCount -= 1
-            lines[tracker]?.runningCount -= 1
+            flows[key.traffic.rawValue].runningCount -= 1
+            lines[key]?.runningCount -= 1
         }
         switch ending {
-        case .answered:
-            lines[tracker]?.silenceCount = 0
-            lines[tracker]?.avoidedUntil = .distantPast
-        case .silent: noteSilence(of: tracker, now: now)
+        case .answered: silences[key.tracker] = nil
+        case .silent: noteSilence(of: key.tracker, now: now)
         case .withdrawn: break
         }
-        forgetIfIdle(tracker)
-        offerTurn(to: tracker)
+        forgetIfIdle(key)
+        offerTurns(to: key.tracker)
     }
 
     /// Appends what is to be done with requests that have waited.
@@ -143,67 +210,89 @@ public struct AnnounceGate: Sendable {
             actions.append(.avoid(ticket))
         }
         avoided.removeAll(keepingCapacity: true)
-        let step = Interval.seconds(1) / Int64(configuration.startsPerSecond)
-        nextStart = max(nextStart, now - .seconds(1))
-        while runningCount < configuration.concurrentMax, nextStart <= now,
-            let tracker = turns.popFirst()
+        for traffic in Traffic.allCases { admit(traffic, now: now, into: &actions) }
+    }
+
+    private mutating func admit(
+        _ traffic: Traffic, now: Instant, into actions: inout ActionBuffer<Action>
+    ) {
+        let flow = traffic.rawValue
+        let step = flows[flow].bounds.step
+        let earliest = now - step * Int64(flows[flow].bounds.burstMax)
+        flows[flow].nextStart = max(flows[flow].nextStart, earliest)
+        while flows[flow].mayBegin, flows[flow].nextStart <= now,
+            let tracker = flows[flow].turns.popFirst()
         {
-            lines[tracker]?.isInTurn = false
-            if let ticket = nextTicket(of: tracker) {
-                tickets[ticket] = (tracker, .running)
+            let key = Line.Key(tracker: tracker, traffic: traffic)
+            lines[key]?.isInTurn = false
+            if let ticket = nextTicket(of: key) {
+                tickets[ticket] = (key, .running)
                 runningCount += 1
-                lines[tracker]?.runningCount += 1
-                nextStart = nextStart + step
+                lines[key]?.runningCount += 1
+                flows[flow].runningCount += 1
+                flows[flow].nextStart = flows[flow].nextStart + step
                 actions.append(.begin(ticket))
             }
-            offerTurn(to: tracker)
-            forgetIfIdle(tracker)
+            offerTurn(to: key)
+            forgetIfIdle(key)
         }
     }
 
     /// When `admit` is to be called again though nothing has ended; `nil` if it need not be.
     public func nextDeadline() -> (Instant, Reason)? {
         if !avoided.isEmpty { return (.distantPast, .rate) }
-        guard !turns.isEmpty, runningCount < configuration.concurrentMax else { return nil }
-        return (nextStart, .rate)
+        let next = flows.filter { !$0.turns.isEmpty && $0.mayBegin }.map(\.nextStart).min()
+        return next.map { ($0, .rate) }
     }
 
     private mutating func noteSilence(of tracker: String, now: Instant) {
-        guard var line = lines.removeValue(forKey: tracker) else { return }
-        defer { lines[tracker] = line }
-        line.silenceCount = min(line.silenceCount + 1, Limits.silencesMax)
-        guard line.isSilent else { return }
-        line.avoidedUntil = now + Limits.avoidance
+        var silence = silences[tracker] ?? Silence()
+        silence.count = min(silence.count + 1, Limits.silencesMax)
+        if silence.isLong {
+            silence.avoidedUntil = now + Limits.avoidance
+            for traffic in Traffic.allCases {
+                avoidWaiting(Line.Key(tracker: tracker, traffic: traffic))
+            }
+        }
+        silences[tracker] = silence
+        guard silences.count > Limits.silentTrackersMax else { return }
+        // Those of which nothing is asked now matter least.
+        let busy = Set(lines.keys.map(\.tracker))
+        silences = silences.filter { busy.contains($0.key) }
+    }
+
+    private mutating func avoidWaiting(_ key: Line.Key) {
         for priority in Priority.allCases {
-            while let ticket = line.waiting[priority.rawValue].popFirst() {
-                line.waitingCount -= 1
+            while let ticket = lines[key]?.waiting[priority.rawValue].popFirst() {
+                lines[key]?.waitingCount -= 1
                 if tickets[ticket] != nil { avoided.append(ticket) }
             }
         }
     }
 
-    private mutating func offerTurn(to tracker: String) {
-        guard let line = lines[tracker], !line.isInTurn, line.waitingCount > 0 else { return }
-        let concurrentMax = line.isSilent ? 1 : configuration.concurrentPerTrackerMax
-        guard line.runningCount < concurrentMax else { return }
-        lines[tracker]?.isInTurn = true
-        turns.append(tracker)
-    }
-
-    /// Lines of silent trackers are kept, but not any number of them.
-    private mutating func forgetIfIdle(_ tracker: String) {
-        guard let line = lines[tracker], line.isIdle else { return }
-        if line.silenceCount == 0 {
-            lines[tracker] = nil
-        } else if lines.count > Limits.silentTrackersMax {
-            lines = lines.filter { !$0.value.isIdle }
+    private mutating func offerTurns(to tracker: String) {
+        for traffic in Traffic.allCases {
+            offerTurn(to: Line.Key(tracker: tracker, traffic: traffic))
         }
     }
 
-    private mutating func nextTicket(of tracker: String) -> Ticket? {
+    private mutating func offerTurn(to key: Line.Key) {
+        guard let line = lines[key], !line.isInTurn, line.waitingCount > 0 else { return }
+        let bounds = flows[key.traffic.rawValue].bounds
+        let isSilent = silences[key.tracker]?.isLong ?? false
+        guard line.runningCount < (isSilent ? 1 : bounds.concurrentPerTrackerMax) else { return }
+        lines[key]?.isInTurn = true
+        flows[key.traffic.rawValue].turns.append(key.tracker)
+    }
+
+    private mutating func forgetIfIdle(_ key: Line.Key) {
+        if lines[key]?.isIdle ?? false { lines[key] = nil }
+    }
+
+    private mutating func nextTicket(of key: Line.Key) -> Ticket? {
         for priority in Priority.allCases {
-            while let ticket = lines[tracker]?.waiting[priority.rawValue].popFirst() {
-                lines[tracker]?.waitingCount -= 1
+            while let ticket = lines[key]?.waiting[priority.rawValue].popFirst() {
+                lines[key]?.waitingCount -= 1
                 if tickets[ticket] != nil { return ticket }
             }
         }

@@ -100,6 +100,27 @@ enum Limits {
     /// Neighbours whose datagrams are counted.
     static let localNeighboursMax = 1024
 
+    /// Requests under way in all and to one tracker, and starts a second, of those who stay: a
+    /// program that starts with ten thousand torrents is to be no attack.
+    static let stayingBounds = AnnounceGate.Bounds(
+        concurrentMax: 256, concurrentPerTrackerMax: 8, startsPerSecond: 100)
+    /// Ten thousand who leave one tracker have five seconds. 128 at once do that where an answer
+    /// takes 50 ms. Each has a connection, and a second one where the tracker has both address
+    /// families: 512 descriptors at most.
+    static let leavingBounds = AnnounceGate.Bounds(
+        concurrentMax: 256, concurrentPerTrackerMax: 128, startsPerSecond: leavesPerSecond,
+        burstMax: leavesAtOnce)
+    /// Requests over UDP cost no descriptor, so that more of them may be under way: answers may
+    /// take 250 ms. Within what one socket has under way (`udpRequestsMax`).
+    static let leavingByUDPBounds = AnnounceGate.Bounds(
+        concurrentMax: 2048, concurrentPerTrackerMax: 1024, startsPerSecond: leavesPerSecond,
+        burstMax: leavesAtOnce)
+    /// So that ten thousand have left in half of their time.
+    private static let leavesPerSecond = 4_000
+    /// Datagrams of a burst have to fit into the receive buffer of a tracker that has what Linux
+    /// gives by default, about 270; what is lost there is sent again only after a second.
+    private static let leavesAtOnce = 128
+
     /// Announces that may wait to be sent, over all torrents.
     static let waitingAnnouncesMax = 500_000
     /// After so many requests in a row that a tracker did not answer, it is avoided for a while.

@@ -225,8 +225,8 @@ private func query(_ uri: String) -> [String: String] {
             [try TrackerURL("http://127.0.0.1:\($0)/announce")]
         }
         try await withClient(configure: {
-            $0.gate = AnnounceGate.Configuration(
-                concurrentPerTrackerMax: 1, startsPerSecond: 10_000)
+            $0.gate.staying = AnnounceGate.Bounds(
+                concurrentMax: 256, concurrentPerTrackerMax: 1, startsPerSecond: 10_000)
         }) { client in
             let drivers = (0..<50).map { index in
                 driver(tiers, client, infoHash: InfoHash(v1: SHA1Digest.hash([UInt8(index)])))
@@ -256,8 +256,9 @@ private func query(_ uri: String) -> [String: String] {
         }
         let url = try TrackerURL("http://127.0.0.1:\(server.port)/announce")
         try await withClient(configure: {
-            $0.gate = AnnounceGate.Configuration(
-                concurrentPerTrackerMax: 4, startsPerSecond: 10_000)
+            $0.gate.staying = AnnounceGate.Bounds(
+                concurrentMax: 256, concurrentPerTrackerMax: 4, startsPerSecond: 10_000)
+            $0.gate.leaving = $0.gate.staying
         }) { client in
             let drivers = (0..<100).map { index in
                 driver(

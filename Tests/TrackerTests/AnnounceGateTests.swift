@@ -9,18 +9,25 @@ private struct Bench {
     var now = Instant.zero
     var buffer = ActionBuffer<AnnounceGate.Action>()
 
-    init(total: Int = 100, perTracker: Int = 100, rate: Int = 1000) {
-        gate = AnnounceGate(
-            AnnounceGate.Configuration(
-                concurrentMax: total, concurrentPerTrackerMax: perTracker, startsPerSecond: rate))
+    init(
+        total: Int = 100, perTracker: Int = 100, rate: Int = 1000,
+        leaving: AnnounceGate.Bounds? = nil, leavingByUDP: AnnounceGate.Bounds? = nil
+    ) {
+        var configuration = AnnounceGate.Configuration()
+        configuration.staying = AnnounceGate.Bounds(
+            concurrentMax: total, concurrentPerTrackerMax: perTracker, startsPerSecond: rate)
+        if let leaving { configuration.leaving = leaving }
+        if let leavingByUDP { configuration.leavingByUDP = leavingByUDP }
+        gate = AnnounceGate(configuration)
     }
 
     mutating func enqueue(
         _ tickets: ClosedRange<UInt64>, to tracker: String = "a",
-        _ priority: AnnounceGate.Priority = .regular
+        over scheme: TrackerURL.Scheme = .https, _ priority: AnnounceGate.Priority = .regular
     ) {
         for ticket in tickets {
-            let isQueued = gate.enqueue(Ticket(ticket), to: tracker, priority, now: now)
+            let isQueued = gate.enqueue(
+                Ticket(ticket), to: tracker, over: scheme, priority, now: now)
             #expect(isQueued)
         }
     }
@@ -80,15 +87,78 @@ private struct Bench {
         #expect(bench.admit() == [1, 11, 2, 12])
     }
 
-    @Test func letsThoseWhoLeaveGoFirst() {
+    @Test func letsEventsGoFirst() {
         var bench = Bench(total: 1)
         bench.enqueue(1...1, .regular)
         bench.enqueue(2...2, .event)
-        bench.enqueue(3...3, .leaving)
-        for expected: UInt64 in [3, 2, 1] {
+        for expected: UInt64 in [2, 1] {
             #expect(bench.admit() == [expected])
             bench.end(expected)
         }
+    }
+
+    @Test(arguments: [TrackerURL.Scheme.http, .udp])
+    func leavingIsNotHeldToThePaceOfStarts(scheme: TrackerURL.Scheme) {
+        var bench = Bench(total: 1, perTracker: 1, rate: 1)
+        bench.now = .zero + .seconds(10_000)
+        bench.enqueue(1...3, over: scheme)
+        bench.enqueue(11...13, over: scheme, .event)
+        bench.enqueue(101...10_100, over: scheme, .leaving)
+        let begin = bench.now
+        #expect(Array(bench.admit().prefix(2)) == [101, 102])
+        // All have gone, though the one who stays is still under way, and the others wait.
+        while bench.gate.waitingCount > 5 {
+            for ticket: UInt64 in 101...10_100 { bench.end(ticket) }
+            bench.now = bench.gate.nextDeadline()?.0 ?? bench.now
+            _ = bench.admit()
+        }
+        #expect(bench.now - begin < .seconds(3))
+        bench.end(11)
+        bench.now = bench.now + .seconds(1)
+        #expect(bench.admit() == [12])
+    }
+
+    @Test func boundsThoseWhoLeave() {
+        let leaving = AnnounceGate.Bounds(
+            concurrentMax: 5, concurrentPerTrackerMax: 3, startsPerSecond: 1000)
+        let byUDP = AnnounceGate.Bounds(
+            concurrentMax: 9, concurrentPerTrackerMax: 6, startsPerSecond: 1000)
+        var bench = Bench(total: 1, leaving: leaving, leavingByUDP: byUDP)
+        bench.enqueue(1...10, to: "a", .leaving)
+        bench.enqueue(11...20, to: "b", .leaving)
+        bench.enqueue(21...30, to: "c", over: .udp, .leaving)
+        bench.enqueue(31...40, to: "d", over: .udp, .leaving)
+        #expect(bench.admit() == [1, 11, 2, 12, 3, 21, 31, 22, 32, 23, 33, 24, 34, 25])
+        bench.end(1)
+        #expect(bench.admit() == [13])
+        bench.end(21)
+        #expect(bench.admit() == [35])
+        bench.enqueue(41...42, to: "a")
+        #expect(bench.admit() == [41])
+    }
+
+    @Test func burstsOfThoseWhoLeaveAreBounded() {
+        let leaving = AnnounceGate.Bounds(
+            concurrentMax: 100, concurrentPerTrackerMax: 100, startsPerSecond: 1000, burstMax: 9)
+        var bench = Bench(leaving: leaving)
+        bench.now = .zero + .seconds(10_000)
+        bench.enqueue(1...100, .leaving)
+        #expect(bench.admit() == Array(1...10))
+        bench.now = bench.now + .milliseconds(2)
+        #expect(bench.admit() == [11, 12])
+        #expect(bench.gate.nextDeadline()?.0 == bench.now + .milliseconds(1))
+    }
+
+    @Test func whoLeavesKnowsOfTheSilenceOfThoseWhoStay() {
+        var bench = Bench(perTracker: 3)
+        bench.enqueue(1...3, over: .udp)
+        bench.enqueue(4...4, to: "b", .leaving)
+        #expect(bench.admit() == [4, 1, 2, 3])
+        bench.enqueue(5...6, over: .udp)
+        for ticket: UInt64 in 1...3 { bench.end(ticket, .silent) }
+        #expect(bench.act() == [.avoid(Ticket(5)), .avoid(Ticket(6))])
+        bench.enqueue(7...7, over: .udp, .leaving)
+        #expect(bench.act() == [.avoid(Ticket(7))])
     }
 
     @Test func forgetsWhatIsWithdrawn() {
@@ -129,7 +199,7 @@ private struct Bench {
 
     @Test("T14 first announces are spread so that they do not queue")
     func t14Spread() {
-        let configuration = AnnounceGate.Configuration(startsPerSecond: 100)
+        let configuration = AnnounceGate.Configuration()
         #expect(configuration.spread(torrents: 50_000) == .seconds(500))
         #expect(configuration.spread(torrents: 0) == .zero)
         #expect(configuration.spread(torrents: .max) > .zero)
@@ -139,13 +209,15 @@ private struct Bench {
     func t14Bound() {
         var bench = Bench()
         for ticket in 1...UInt64(500_000) {
-            guard bench.gate.enqueue(Ticket(ticket), to: "a", .regular, now: .zero) else {
+            let isQueued = bench.gate.enqueue(
+                Ticket(ticket), to: "a", over: .udp, .regular, now: .zero)
+            guard isQueued else {
                 Issue.record("refused at \(ticket)")
                 return
             }
         }
         let isQueued = bench.gate.enqueue(
-            Ticket(500_001), to: "a", .regular, now: .zero)
+            Ticket(500_001), to: "a", over: .udp, .regular, now: .zero)
         #expect(!isQueued)
         bench.end(7)
         bench.enqueue(500_001...500_001)
@@ -217,7 +289,10 @@ private struct Bench {
     @Test(arguments: 0..<20)
     func keepsItsLimits(seed: Int) {
         var dice = SeededGenerator(seed: UInt64(seed))
-        var bench = Bench(total: 5, perTracker: 2, rate: 50)
+        let leaving = AnnounceGate.Bounds(
+            concurrentMax: 4, concurrentPerTrackerMax: 3, startsPerSecond: 500)
+        var bench = Bench(total: 5, perTracker: 2, rate: 50, leaving: leaving)
+        var leavers: Set<UInt64> = []
         var tracker: [UInt64: String] = [:]
         var running: Set<UInt64> = []
         var begun: Set<UInt64> = []
@@ -231,6 +306,7 @@ private struct Bench {
                 let name = "t\(Int.random(in: 0..<4, using: &dice))"
                 let priority = AnnounceGate.Priority.allCases.randomElement(using: &dice)
                 tracker[last] = name
+                if priority == .leaving { leavers.insert(last) }
                 bench.enqueue(last...last, to: name, priority ?? .event)
             case 1:
                 guard let ticket = running.sorted().randomElement(using: &dice) else { continue }
@@ -248,9 +324,13 @@ private struct Bench {
                     running.insert(ticket)
                 }
             }
-            #expect(running.count <= 5, "seed \(seed)")
-            let counts = Dictionary(grouping: running) { tracker[$0] ?? "" }.mapValues(\.count)
-            #expect(counts.values.allSatisfy { $0 <= 2 }, "seed \(seed)")
+            for (tickets, total, perTracker) in [
+                (running.subtracting(leavers), 5, 2), (running.intersection(leavers), 4, 3),
+            ] {
+                #expect(tickets.count <= total, "seed \(seed)")
+                let counts = Dictionary(grouping: tickets) { tracker[$0] ?? "" }
+                #expect(counts.values.allSatisfy { $0.count <= perTracker }, "seed \(seed)")
+            }
         }
         while bench.gate.waitingCount > 0 {
             for ticket in running { bench.end(ticket) }
