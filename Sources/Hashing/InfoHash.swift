@@ -25,6 +25,12 @@ public struct InfoHash: Hashable, Sendable, CustomStringConvertible {
         [v1, v2?.truncated].compactMap(\.self)
     }
 
+    /// Whether a torrent of these hashes has all the names that are in this one. A link may name
+    /// one of the two of a hybrid torrent, or the second cut to 20 bytes.
+    public func names(_ torrent: InfoHash) -> Bool {
+        wireForms.allSatisfy(torrent.wireForms.contains)
+    }
+
     /// The first of the wire forms: what the session files the torrent under.
     public var primary: SHA1Digest { v1 ?? v2?.truncated ?? .zero }
 

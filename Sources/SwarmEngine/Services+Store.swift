@@ -45,7 +45,7 @@ extension Services {
     /// What was kept may be damaged, or of a version that did not know all hashes yet.
     private static func metainfo(_ bytes: [UInt8], of link: MagnetLink) -> Metainfo? {
         guard let metainfo = try? Metainfo(bytes), metainfo.filesWithoutPieceLayer.isEmpty,
-            link.infoHash.wireForms.allSatisfy(metainfo.infoHash.wireForms.contains)
+            link.infoHash.names(metainfo.infoHash)
         else { return nil }
         return metainfo
     }

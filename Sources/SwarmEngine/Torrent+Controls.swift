@@ -61,6 +61,7 @@ extension Torrent {
     /// URLs of trackers are said by events, and left out.
     public func setTrackers(_ tiers: [[String]]) async {
         amend { $0.trackers = tiers }
+        link?.trackers = tiers.flatMap(\.self)
         guard services.trackers != nil, machine != nil || seeker != nil else { return }
         guard let trackers else { return startTrackers() }
         await trackers.setTrackers(usableTrackers)

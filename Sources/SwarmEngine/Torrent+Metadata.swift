@@ -1,7 +1,7 @@
 import Discovery
 import Hashing
 import Logging
-import Metainfo
+public import Metainfo
 import NIOCore
 import Storage
 import SwarmScheduler
@@ -11,6 +11,15 @@ import Units
 // MARK: - A torrent that is known by a link
 
 extension Torrent {
+    /// Takes the metadata from a `.torrent` that its user has, as if peers had given it. Nothing
+    /// happens if it is known already, or if that is another torrent's.
+    public func learn(from file: Metainfo) {
+        guard metainfo == nil, infoHash.names(file.infoHash) else { return }
+        // It is still being found out what earlier runs know.
+        guard seeker != nil else { return given = file }
+        run(.metadataGiven(file))
+    }
+
     /// Finds out what earlier runs know of it. On a thread of the disk.
     nonisolated func recall(_ link: MagnetLink) {
         do throws(EngineError) {
@@ -25,7 +34,7 @@ extension Torrent {
     private func recalled(_ metainfo: Metainfo?, _ link: MagnetLink) {
         self.link = link
         guard !isStopping else { return failedToOpen(.stopped) }
-        if let metainfo { return open(learning: metainfo) }
+        if let metainfo = metainfo ?? given?.adding(link) { return open(learning: metainfo) }
         isOpening = false
         seeker = MetadataMachine(
             infoHash: infoHash, configuration: machineConfiguration, seed: services.makeSeed())
@@ -75,12 +84,19 @@ extension Torrent {
         if !isOpening { failedToOpen(.stopped) }
     }
 
-    /// The torrent may have a second name by which others look for it, or none to be looked for by.
+    /// The torrent may have a second name by which others look for it, or none to be looked for by;
+    /// and its file may name trackers that its link did not.
     private func followNames(of metainfo: Metainfo) {
         seekNeighbours()
         joinDHT()
-        guard Set(metainfo.infoHash.wireForms) != Set(infoHash.wireForms) else { return }
-        if let trackers { Task { await trackers.stop() } }
+        if let trackers {
+            let tiers = usableTrackers
+            guard Set(metainfo.infoHash.wireForms) != Set(infoHash.wireForms) else {
+                Task { await trackers.setTrackers(tiers) }
+                return
+            }
+            Task { await trackers.stop() }
+        }
         startTrackers()
     }
 

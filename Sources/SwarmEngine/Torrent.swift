@@ -64,6 +64,8 @@ public actor Torrent {
     var hasProvedPrivate = false
     /// Where the torrent was known from before its metadata was.
     var link: MagnetLink?
+    /// Metadata that came before it was known whether it is needed.
+    var given: Metainfo?
     var trackers: TrackerDriver?
     /// The names by which the torrent is looked for in the DHT, and what it is known by there.
     var dhtNames: Set<SHA1Digest> = []

@@ -116,7 +116,7 @@ public struct TorrentRequest: Sendable {
     var renamed: RenamedPaths?
 
     /// Which files are wanted of those that there are.
-    func selection(of metainfo: Metainfo) throws(EngineError) -> Set<FileIndex>? {
+    public func selection(of metainfo: Metainfo) throws(EngineError) -> Set<FileIndex>? {
         guard !wantsAllFiles else { return nil }
         if let selectedFiles { return selectedFiles }
         let all = metainfo.layout.files.indices.map { FileIndex($0) }
@@ -146,7 +146,7 @@ public struct TorrentRequest: Sendable {
 extension Metainfo {
     /// With the trackers and web seeds of the link that led here, each tracker in a tier of its
     /// own. Those that are known stay where they are.
-    func adding(_ link: MagnetLink) -> Metainfo {
+    public func adding(_ link: MagnetLink) -> Metainfo {
         var metainfo = self
         var known = Set(announceTiers.flatMap(\.self))
         for tracker in link.trackers where known.insert(tracker).inserted {

@@ -156,6 +156,14 @@ extension MetadataMachine {
         }
     }
 
+    /// It may have the hashes of pieces too that peers were still asked for.
+    mutating func given(
+        _ file: Metainfo, now: Instant, into actions: inout ActionBuffer<TorrentAction>
+    ) {
+        guard !isComplete, isAskedFor(file.infoBytes) else { return }
+        verified(file, now: now, into: &actions)
+    }
+
     /// Whether these are the bytes that the hash is of. 20 bytes may be a v2 hash cut short.
     private func isAskedFor(_ bytes: [UInt8]) -> Bool {
         if let v2 = infoHash.v2, v2 != .hash(bytes) { return false }

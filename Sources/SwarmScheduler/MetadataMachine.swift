@@ -99,6 +99,8 @@ public struct MetadataMachine: SwarmMember, Sendable {
             dialFailed(endpoint, reason, now: now, into: &actions)
         case .peersFound(let endpoints, let origins, let source):
             peersFound(endpoints, origins, from: source, now: now, into: &actions)
+        case .metadataGiven(let metainfo):
+            given(metainfo, now: now, into: &actions)
         case .seenAs(let address):
             peerList.setOwnAddress(address.with(port: configuration.listenPort))
         case .setLimits(_, let upload):

@@ -16,6 +16,8 @@ public enum TorrentInput: Sendable {
     /// Somebody named peers: `from` is who, where that is another host.
     case peersFound([Endpoint], PeerOrigins, from: Endpoint? = nil)
 
+    /// The torrent's own metadata, from elsewhere than from peers, who need not be asked any more.
+    case metadataGiven(Metainfo)
     /// The address that others see us at.
     case seenAs(Endpoint)
 

@@ -77,6 +77,14 @@ import Units
         #expect(scene.actions.hashRequests(to: scene.key).isEmpty)
     }
 
+    @Test func aFileHasTheLayersThatPeersWereAskedFor() throws {
+        let torrent = try SomeTorrent.trees([3, 5])
+        var scene = try Scene(torrent)
+        #expect(scene.actions.complete == nil)
+        let complete = scene.magnet.feed(.metadataGiven(torrent)).complete
+        #expect(complete?.encoded() == torrent.encoded())
+    }
+
     @Test func whatOnePeerRejectsAnotherIsAskedFor() throws {
         let torrent = try SomeTorrent.trees([5])
         var scene = try Scene(torrent)

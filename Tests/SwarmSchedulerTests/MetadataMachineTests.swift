@@ -357,6 +357,22 @@ import Units
 
     // MARK: - Private torrents
 
+    @Test func metadataFromElsewhereNeedNotComeFromPeers() throws {
+        let torrent = try SomeTorrent.v1(infoBytes: 40_000)
+        var magnet = try MetadataFixture(torrent.infoHash)
+        let (key, _) = try magnet.connect(saying: torrent.infoBytes.count)
+        _ = magnet.give(torrent.infoBytes, [0], from: key)
+        let other = magnet.feed(.metadataGiven(try SomeTorrent.v1(infoBytes: 1000)))
+        #expect(other.isEmpty)
+        let actions = magnet.feed(.metadataGiven(torrent))
+        #expect(actions.complete?.infoBytes == torrent.infoBytes)
+        #expect(magnet.feed(.metadataGiven(torrent)).isEmpty)
+        // What was asked for is not needed any more, and others have it from us.
+        #expect(magnet.give(torrent.infoBytes, [1, 2], from: key).complete == nil)
+        let answer = magnet.receive(MetadataFixture.request(1), from: key)
+        #expect(answer.sent(to: key) == [MetadataFixture.piece(1, of: torrent.infoBytes)])
+    }
+
     @Test func aTorrentThatTurnsOutToBePrivateKeepsToItsTracker() throws {
         let torrent = try SomeTorrent.v1(infoBytes: 1000, isPrivate: true)
         var magnet = try MetadataFixture(torrent.infoHash)
