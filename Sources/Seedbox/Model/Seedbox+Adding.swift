@@ -35,7 +35,11 @@ extension Seedbox {
     ) throws(SeedboxError) -> Added {
         guard !isStopping else { throw .stopping }
         if let known = catalogue.row(named: source.infoHash) {
-            try learnTrackers(of: source, known)
+            if let file = source.metainfo, known.content == nil {
+                try learn(file, from: source, known)
+            } else {
+                try learnTrackers(of: source, known)
+            }
             return Added(id: known.id, isNew: false)
         }
         guard catalogue.count < Limits.torrentsMax else {
@@ -106,6 +110,45 @@ extension Seedbox {
         try Self.check(request.seedingLimits)
         guard request.peers.count <= Limits.peersNamedMax else {
             throw .badValue(field: "peers", reason: "more than \(Limits.peersNamedMax)")
+        }
+    }
+
+    /// The file of a torrent that was known by its link only says what its peers would.
+    private func learn(
+        _ file: Metainfo, from source: TorrentSource, _ row: TorrentRow
+    ) throws(SeedboxError) {
+        guard row.infoHash.names(file.infoHash) else {
+            throw .badSource("\(file.name): has one hash of \(row.name), and not the other")
+        }
+        // A link may have named each of the two hashes of a hybrid torrent.
+        if let v2 = file.infoHash.v2, let other = catalogue.row(named: InfoHash(v2: v2)),
+            other.id != row.id
+        {
+            throw .exists(other.name)
+        }
+        let request = try bareRequest(for: row)
+        guard case .magnet(let link) = request.source else {
+            // Its peers were faster, by no more than it takes to say so.
+            return try learnTrackers(of: source, row)
+        }
+        let metainfo = file.adding(link)
+        let wanted: Set<FileIndex>?
+        do throws(EngineError) {
+            wanted = try request.selection(of: metainfo)
+        } catch {
+            throw .badSource("\(error)")
+        }
+        try stored { store throws(SessionStoreError) in
+            try store.learn(
+                metainfo.encoded(), infoHash: metainfo.infoHash, name: metainfo.name,
+                wantedFiles: wanted.map { $0.sorted { $0.rawValue < $1.rawValue } },
+                of: row.id.record)
+        }
+        learn(metainfo, of: row.id)
+        guard let torrent = torrent(row.id) else { return }
+        Task {
+            await torrent.setTrackers(metainfo.announceTiers)
+            await torrent.learn(from: metainfo)
         }
     }
 

@@ -148,6 +148,9 @@ extension Seedbox {
             startCounting(id)
             // Some may have been named while it was opened.
             if let peers = firstPeers.removeValue(forKey: id) { await torrent.addPeers(peers) }
+            if case .magnet = request.source, let (_, metainfo) = try? known(id) {
+                await torrent.learn(from: metainfo)
+            }
             await poll(id, torrent, now: Self.now)
         } catch {
             fail(id, "\(error)")
@@ -214,7 +217,7 @@ extension Seedbox {
         }
     }
 
-    private func bareRequest(for row: TorrentRow) throws(SeedboxError) -> TorrentRequest {
+    func bareRequest(for row: TorrentRow) throws(SeedboxError) -> TorrentRequest {
         let known = try stored { store throws(SessionStoreError) in
             try store.torrent(row.id.record)
         }
@@ -222,8 +225,10 @@ extension Seedbox {
         var request: TorrentRequest
         if let bytes = known.metainfo {
             do {
-                request = TorrentRequest(
-                    metainfo: try Metainfo(bytes), directory: row.folder, mode: .fetch)
+                let metainfo = try Metainfo(bytes)
+                request = TorrentRequest(metainfo: metainfo, directory: row.folder, mode: .fetch)
+                // What its record knows may be younger than the row.
+                if row.content == nil { learn(metainfo, of: row.id) }
             } catch {
                 throw .badSource("its metainfo is damaged: \(error)")
             }

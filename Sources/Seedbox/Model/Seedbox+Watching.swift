@@ -42,7 +42,7 @@ extension Seedbox {
         }
     }
 
-    private func learn(_ metainfo: Metainfo, of id: TorrentID) {
+    func learn(_ metainfo: Metainfo, of id: TorrentID) {
         let known = try? stored { store throws(SessionStoreError) in try store.torrent(id.record) }
         let wanted = known?.wantedFiles.map { Set($0) }
         catalogue.update(id) { row in row.learn(metainfo, wanted: wanted) }

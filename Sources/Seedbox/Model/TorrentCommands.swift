@@ -36,7 +36,8 @@ public struct AddRequest: Sendable {
 /// What came of adding.
 public struct Added: Sendable {
     public var id: TorrentID
-    /// False if it was there already; nothing was changed then but trackers that it lacked.
+    /// False if it was there already; nothing was changed then but trackers that it lacked, and
+    /// metadata if only its link was known.
     public var isNew: Bool
 
     public init(id: TorrentID, isNew: Bool) {
