@@ -10,7 +10,8 @@ struct Add: ParsableCommand {
         commandName: "add",
         abstract: "Give torrents to the daemon.",
         discussion: "Each that it takes is written on a line: its number, info-hash and name. "
-            + "One that it has already is left as it is.")
+            + "One that it has already stays as it is, but for what it lacked: trackers, and "
+            + "what a .torrent says where only a link was known.")
 
     @Argument(
         help: ArgumentHelp(
