@@ -134,7 +134,7 @@ import Units
         let url = try url()
         let directory = TorrentDirectory()
         var table = SleeperTable()
-        let count = 20_000
+        let count = 40_000
         let before = try resident()
         for number in 0..<count {
             let seed = seed(number)
