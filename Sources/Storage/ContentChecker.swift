@@ -10,6 +10,8 @@ public final class ContentChecker: Sendable {
         public var checkedPieces: Int
         public var totalPieces: Int
         public var goodPieces: Int
+        /// Content of the pieces that were there to be read. Holes are not, nor is what is missing.
+        public var hashedBytes: Int64 = 0
     }
 
     public struct Result: Sendable {
@@ -133,8 +135,10 @@ public final class ContentChecker: Sendable {
     private func check(_ piece: PieceIndex, _ buffer: UnsafeMutableRawBufferPointer) {
         var verdict: PieceVerdict?
         var failure: StorageError?
+        var isHole = false
         do throws(StorageError) {
-            let found = try self.verdict(on: piece, buffer)
+            isHole = try files.isHole(piece)
+            let found = try isHole ? verdictOnHole(piece) : self.verdict(on: piece, buffer)
             files.counters.checked(found)
             verdict = found
         } catch {
@@ -151,9 +155,17 @@ public final class ContentChecker: Sendable {
             if state.result.error == nil { state.result.error = failure }
             state.progress.checkedPieces += 1
             state.progress.goodPieces = state.result.good.setCount
+            if verdict != nil, !isHole {
+                state.progress.hashedBytes += metainfo.layout.contentLength(of: piece)
+            }
             return state.progress
         }
         onProgress(progress)
+    }
+
+    private func verdictOnHole(_ piece: PieceIndex) -> PieceVerdict {
+        zeros.verdict(
+            length: metainfo.layout.length(of: piece), ExpectedHashes(metainfo, piece))
     }
 
     private func verdict(
@@ -161,7 +173,6 @@ public final class ContentChecker: Sendable {
     ) throws(StorageError) -> PieceVerdict {
         let length = metainfo.layout.length(of: piece)
         let expected = ExpectedHashes(metainfo, piece)
-        if try files.isHole(piece) { return zeros.verdict(length: length, expected) }
         var hasher = PieceHasher(length: length, expected: expected)
         var begin: UInt32 = 0
         while begin < length {

@@ -127,8 +127,8 @@ extension Torrent {
         if case .moving = state { return }
         let unit = Int64(metainfo.layout.pieceLength)
         let total = min(Int64(progress.totalPieces) * unit, metainfo.layout.totalLength)
-        rehashedBytes = min(Int64(progress.checkedPieces) * unit, total)
-        state = .checking(done: rehashedBytes, total: total)
+        rehashedBytes = progress.hashedBytes
+        state = .checking(done: min(Int64(progress.checkedPieces) * unit, total), total: total)
     }
 
     private func opened(_ result: Result<TorrentStorage, OpeningError>, _ metainfo: Metainfo) {

@@ -203,7 +203,8 @@ private typealias File = TestTorrent.File
 @Suite struct ContentCheckerTests {
     private func check(
         _ torrent: TestTorrent, _ bench: Bench, _ pieces: Bitfield? = nil,
-        medium: Medium = Medium(), progress: @escaping @Sendable (Int) -> Void = { _ in }
+        medium: Medium = Medium(),
+        progress: @escaping @Sendable (ContentChecker.Progress) -> Void = { _ in }
     ) throws -> ContentChecker.Result {
         let files = try FileStore(
             torrent.metainfo, in: bench.folder, wanted: nil, creatingFolder: true,
@@ -214,8 +215,7 @@ private typealias File = TestTorrent.File
         return try answer { answer in
             ContentChecker.check(
                 pieces ?? Bitfield(allSet: torrent.layout.pieceCount), of: torrent.metainfo,
-                files: files, pool: bench.pool, progress: { progress($0.checkedPieces) },
-                completion: answer)
+                files: files, pool: bench.pool, progress: progress, completion: answer)
         }
     }
 
@@ -226,12 +226,14 @@ private typealias File = TestTorrent.File
         var bytes = torrent.bytes
         bytes[5 * 65536 + 7] ^= 1
         try bench.scratch.write(Array(bytes.prefix(2_900_000)), to: "save/film.mkv")
-        let counts = Collected<Int>()
-        let result = try check(torrent, bench, progress: { counts.append($0) })
+        let seen = Collected<ContentChecker.Progress>()
+        let result = try check(torrent, bench, progress: { seen.append($0) })
         #expect(result.bad.setCount == 1)
         #expect(result.bad.contains(PieceIndex(5)))
         #expect(result.good.setCount == 43)
-        #expect(counts.all.sorted() == Array(1...46))
+        #expect(seen.all.map(\.checkedPieces).sorted() == Array(1...46))
+        // The last two are not all there.
+        #expect(seen.all.map(\.hashedBytes).max() == Int64(44 * 65536))
         #expect(!result.isCancelled)
         #expect(result.error == nil)
     }
@@ -257,10 +259,13 @@ private typealias File = TestTorrent.File
             reads.append($2)
             return pread($0, $1.baseAddress, $1.count, off_t($2))
         }
-        let result = try check(torrent, bench, medium: medium)
+        let seen = Collected<ContentChecker.Progress>()
+        let result = try check(torrent, bench, medium: medium) { seen.append($0) }
         #expect(result.good.setCount == 15, "all but the piece that should not be zeros")
         #expect(result.bad.setCount == 1)
         #expect(reads.all == [0])
+        #expect(seen.all.map(\.hashedBytes).max() == 65536)
+        #expect(seen.all.map(\.checkedPieces).max() == 16)
     }
 
     @Test func canBeCancelled() throws {
