@@ -308,21 +308,22 @@ extension FileStore {
         return (parts, ranges)
     }
 
-    /// The pieces with bytes in the hidden file.
-    var piecesInParts: Bitfield {
-        var pieces = Bitfield(count: layout.pieceCount)
+    /// Whether the hidden file is there, and no file keeps its bytes in it any more.
+    var hasIdleParts: Bool {
         let slots = state.withLock { $0.slots }
-        for (index, slot) in slots.enumerated()
-        where isInParts(slot) && !layout.files[index].isPad {
-            for piece in layout.pieces(of: FileIndex(index)) { pieces.insert(PieceIndex(piece)) }
+        let isInUse = layout.files.indices.contains { index in
+            let file = layout.files[index]
+            return isInParts(slots[index]) && !file.isPad && file.length > 0
         }
-        return pieces
+        return !isInUse && (try? root.status(of: names.parts)) != nil
     }
 
-    /// Removes the hidden file.
-    func removeParts() throws(StorageError) {
-        try opening.withLock { _ throws(StorageError) in
-            try root.remove(names.parts)
+    /// Removes the hidden file if nothing is in it that is needed. On the lane of `setWanted`, so
+    /// that none becomes needed meanwhile. If it cannot be removed it is in nobody's way.
+    func removeIdleParts() {
+        guard hasIdleParts else { return }
+        opening.withLock { _ in
+            try? root.remove(names.parts)
             forgetParts()
         }
     }

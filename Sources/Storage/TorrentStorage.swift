@@ -166,6 +166,9 @@ public final class TorrentStorage: Sendable {
             }
             journal.setWanted(files.wantedPieces)
             completion(nil)
+            guard files.hasIdleParts else { return }
+            // What was kept aside goes once it is safe where it is now.
+            journal.flush { [files] error in if error == nil { files.removeIdleParts() } }
         }
         if !sent { completion(stopped) }
     }
@@ -224,27 +227,6 @@ public final class TorrentStorage: Sendable {
             if !pieces.isEmpty { recheck(pieces, reporting: changed) }
         }
         if !sent { completion([]) }
-    }
-
-    /// Removes what is kept of files that are not wanted. The pieces that need it are lost, which
-    /// comes as `.piecesLost`. For when nothing is to be served any more.
-    public func removeUnwanted(completion: @escaping @Sendable (StorageError?) -> Void) {
-        let needed = files.piecesInParts
-        let had = had
-        var lost: [PieceIndex] = []
-        needed.forEach { if had.contains($0) { lost.append($0) } }
-        drop(lost)
-        if !lost.isEmpty { events(.piecesLost(lost)) }
-        // First it is recorded that they are gone, then they go.
-        journal.flush { [files] error in
-            if let error { return completion(error) }
-            do throws(StorageError) {
-                try files.removeParts()
-                completion(nil)
-            } catch {
-                completion(error)
-            }
-        }
     }
 
     /// Writes and records what is verified and lets go of all files. Nothing may be called after

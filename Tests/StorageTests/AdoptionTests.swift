@@ -244,11 +244,6 @@ private typealias File = TestTorrent.File
         #expect(bench.scratch.holds(torrent.bytes(ofFile: 2), in: "save/album/c"))
         #expect(events.all.contains { if case .completed = $0 { true } else { false } })
         #expect(try storage.holds(torrent, 1))
-        let error: StorageError? = try answer { storage.removeUnwanted(completion: $0) }
-        #expect(error == nil)
-        #expect(bench.scratch.names == ["save", "save/album", "save/album/a", "save/album/c"])
-        #expect(storage.had.setCount == 3, "pieces 1 and 4 need bytes that are gone")
-        #expect(!storage.had.contains(PieceIndex(1)))
     }
 
     @Test func aFileThatBecomesWantedTakesOverWhatWasKeptAside() throws {
@@ -265,13 +260,24 @@ private typealias File = TestTorrent.File
         try storage.putAllMissing(torrent)
         #expect(try storage.flushed() == nil)
         #expect(bench.scratch.holds(torrent.bytes(ofFile: 1), in: "save/album/b"))
-        let none: StorageError? = try answer { storage.removeUnwanted(completion: $0) }
-        #expect(none == nil)
         #expect(storage.had.isFull)
         #expect(
             bench.scratch.names == [
                 "save", "save/album", "save/album/a", "save/album/b", "save/album/c",
             ])
+    }
+
+    @Test func whatIsKeptAsideStaysAsLongAsAFileNeedsIt() throws {
+        let bench = try Bench()
+        let torrent = try torrent()
+        let storage = try bench.open(torrent, wanted: [FileIndex(1)])
+        try storage.putAllMissing(torrent, only: storage.files.wantedPieces)
+        let some: Set = [FileIndex(0), FileIndex(1)]
+        let error: StorageError? = try answer { storage.setWanted(some, completion: $0) }
+        #expect(error == nil)
+        #expect(try storage.flushed() == nil)
+        #expect(bench.scratch.names.contains(hidden(torrent)))
+        #expect(try storage.holds(torrent, 4))
     }
 
     @Test func whatWasKeptAsideIsTrustedAfterARestart() throws {
