@@ -21,11 +21,12 @@ struct BrowserTests {
                 try await SwarmClient.create(.v1, of: content, tracker: tracker, in: arena)
             }
             let seeded = try await content.copy(to: arena.makeFolder("seed"))
+            // Slow enough for a slow browser to see the seed before all has come.
             let seed = try LibtorrentClient(
                 Order(
                     role: .seed, source: meeting.torrent.source, folder: seeded.folder,
                     host: try await arena.network.addHost(), arena: arena),
-                settings: ["user_agent": Self.hostileClient, "upload_limit": 2 << 20])
+                settings: ["user_agent": Self.hostileClient, "upload_limit": 1 << 19])
             try await meeting.seedIsKnown()
 
             let downloads = try arena.makeFolder("downloads")

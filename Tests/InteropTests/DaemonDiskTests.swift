@@ -30,7 +30,7 @@ struct DaemonDiskTests {
                         folder: try arena.makeFolder("leech"),
                         host: try await arena.network.addHost(), arena: arena),
                     more: ["--peer", "\(daemon.host.ipv4):6881", "--no-trackers"])
-                try await eventually("it seeds on", within: .seconds(40)) {
+                try await eventually("it seeds on", within: .seconds(60)) {
                     try await daemon.api.torrent(id)["uploaded"] as? Int ?? 0 > 1 << 20
                 }
                 let now = try await daemon.api.torrent(id)
@@ -68,10 +68,10 @@ struct DaemonDiskTests {
                 let other = try await partly.add(
                     to: first,
                     [
-                        "folder": disk.place.path + "/deeper", "downloadLimit": 1 << 20,
+                        "folder": disk.place.path + "/deeper", "downloadLimit": 1 << 19,
                     ])
                 try await first.torrent(one, becomes: "seeding", within: .seconds(60))
-                let had = try await first.torrent(other, has: 2 << 20)
+                let had = try await first.torrent(other, has: 1 << 20)
                 first.child.signal(SIGTERM)
                 #expect(try await first.child.end(within: .seconds(10)) == .exit(143))
 
@@ -81,28 +81,28 @@ struct DaemonDiskTests {
                     environment: Self.environment)
                 for id in [one, other] {
                     let row = try await daemon.torrent(
-                        id, becomes: "waitingForStorage", within: .seconds(20))
+                        id, becomes: "waitingForStorage", within: .seconds(60))
                     let error = try #require(row["error"] as? [String: Any])
                     #expect((error["text"] as? String)?.contains("mounted") == true, "\(error)")
                     #expect(try await daemon.reasons(of: id).first == "waitingForStorage")
                 }
                 #expect(try disk.litter == [])
                 try await disk.attach(to: daemon.child)
-                try await daemon.torrent(one, becomes: "seeding", within: .seconds(30))
-                try await daemon.torrent(other, becomes: "downloading", within: .seconds(30))
+                try await daemon.torrent(one, becomes: "seeding", within: .seconds(60))
+                try await daemon.torrent(other, becomes: "downloading", within: .seconds(60))
                 #expect(try await daemon.api.torrent(other)["bytesDone"] as? Int ?? 0 >= had)
 
                 // Gone while files of it are open.
-                let before = try await daemon.torrent(other, has: had + 1 << 20)
+                let before = try await daemon.torrent(other, has: had + 1 << 19)
                 try await disk.detach(from: daemon.child)
                 for id in [one, other] {
                     try await daemon.torrent(
-                        id, becomes: "waitingForStorage", within: .seconds(30))
+                        id, becomes: "waitingForStorage", within: .seconds(60))
                 }
                 #expect(try disk.litter == [])
                 try await disk.attach(to: daemon.child)
-                try await daemon.torrent(one, becomes: "seeding", within: .seconds(30))
-                try await daemon.torrent(other, becomes: "downloading", within: .seconds(30))
+                try await daemon.torrent(one, becomes: "seeding", within: .seconds(60))
+                try await daemon.torrent(other, becomes: "downloading", within: .seconds(60))
                 #expect(try await daemon.api.torrent(other)["bytesDone"] as? Int ?? 0 >= before)
                 try await daemon.api.tell(
                     "PATCH", "/torrents/\(other)", ["downloadLimit": NSNull()])

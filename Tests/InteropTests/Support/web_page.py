@@ -77,11 +77,13 @@ class Page:
         ActionChains(self.driver).send_keys(*keys).perform()
 
     def click(self, selector, text=None):
-        def found():
-            return next((one for one in self.all(selector) if text is None or text in one.text),
-                        None)
-        self.eventually(f"{selector} with {text!r}", lambda: found() is not None)
-        found().click()
+        def clicked():
+            found = next((one for one in self.all(selector) if text is None or text in one.text),
+                         None)
+            if found is not None:
+                found.click()
+            return found is not None
+        self.eventually(f"{selector} with {text!r}", clicked)
 
     def names(self):
         return self.run("return [...document.querySelectorAll('.row:not([hidden]) .name')]"
@@ -98,8 +100,12 @@ class Page:
         return row and row.find_element(By.CSS_SELECTOR, ".state").text
 
     def choose(self, name):
-        self.eventually(f"a row {name!r}", lambda: self.row(name))
-        self.row(name).find_element(By.CSS_SELECTOR, ".name").click()
+        def clicked():
+            row = self.row(name)
+            if row is not None:
+                row.find_element(By.CSS_SELECTOR, ".name").click()
+            return row is not None
+        self.eventually(f"a row {name!r}", clicked)
 
     def dialog(self):
         return self.find("dialog[open]")
@@ -132,11 +138,10 @@ def watch_until_complete(page, name):
     page.eventually("the pieces", lambda: "pieces are here" in page.find(".panel").text)
     page.shot("pieces")
     page.press(Keys.ESCAPE)
-    page.eventually("it seeds", lambda: "Seeding" in (page.state(name) or ""), 90)
-    row = page.row(name)
-    assert "100 %" in row.text, row.text
-    labels = [tag.text for tag in row.find_elements(By.CSS_SELECTOR, ".tag")]
-    assert "<b onclick=hacked()>label</b>" in labels, labels
+    page.eventually("it seeds", lambda: "Seeding" in (page.state(name) or ""), 120)
+    page.eventually("all of it", lambda: "100 %" in page.row(name).text)
+    page.eventually("its labels", lambda: "<b onclick=hacked()>label</b>" in [
+        tag.text for tag in page.row(name).find_elements(By.CSS_SELECTOR, ".tag")])
     say("complete")
 
 
