@@ -45,6 +45,8 @@ enum Limits {
     static let mediumFailuresMax = 3
     /// Damaged session stores that are kept; more in a row are a damaged disk.
     static let brokenStoresMax = 100
+    /// Peers of a torrent that are kept for the next run: some of them will still be there.
+    static let peersKept = 50
     /// Seconds that a writer of the session store waits for another process.
     static let storeBusySeconds = 10.0
 }

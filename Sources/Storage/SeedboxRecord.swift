@@ -87,6 +87,8 @@ public struct SeedboxArrival: Sendable {
     public var link: String?
     /// The files that are wanted; `nil` for all.
     public var wantedFiles: [FileIndex]?
+    /// Peers that the user knows of.
+    public var peers: [Endpoint] = []
 
     public init(infoHash: InfoHash, name: String, folder: String) {
         self.infoHash = infoHash
@@ -111,6 +113,7 @@ extension SessionStore {
                 wantedFiles: arrival.wantedFiles, now: now, db)
             let record = record(torrent.id)
             try Self.write([record], db)
+            if !arrival.peers.isEmpty { try Self.write(arrival.peers, of: torrent.id, db) }
             return record
         }
     }

@@ -25,6 +25,16 @@ enum SessionSchema {
                     """)
         }
         migrator.registerMigration("names") { db in try db.execute(sql: names) }
+        migrator.registerMigration("peers") { db in
+            // Whom to dial first when the torrent goes on.
+            try db.execute(
+                sql: """
+                    CREATE TABLE peers (
+                        torrent INTEGER PRIMARY KEY REFERENCES torrents (id) ON DELETE CASCADE,
+                        endpoints BLOB NOT NULL
+                    )
+                    """)
+        }
         return migrator
     }
 

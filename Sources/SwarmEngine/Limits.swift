@@ -18,7 +18,7 @@ enum Limits {
     static let storageProbeInterval = Interval.seconds(10)
     /// How often it is looked how much is free of the disks that are written to.
     static let freeSpaceInterval = Interval.seconds(2)
-    /// How often totals are written to the session store: a crash loses so much of them.
+    /// How often totals and peers are written to the session store: a crash loses so much of them.
     static let totalsInterval = Interval.seconds(30)
     /// Connections that have not named a torrent yet. They do so at once, or are closed when the
     /// time for a handshake is over.

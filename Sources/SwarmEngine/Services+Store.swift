@@ -87,6 +87,20 @@ extension Services {
         }
     }
 
+    /// Peers of earlier runs; those that the user names now are kept for the next one. It is not
+    /// worth a failure: there are other ways to find peers.
+    func peers(of record: TorrentRecord.ID?, naming named: [Endpoint]) -> [Endpoint] {
+        guard let store, let record else { return [] }
+        do throws(SessionStoreError) {
+            let known = try store.peers(of: record)
+            if !named.allSatisfy(known.contains) { try store.add(peers: named, of: record) }
+            return known
+        } catch {
+            configuration.logger.warning("peers not known", metadata: ["error": "\(error)"])
+            return []
+        }
+    }
+
     /// Whether the content was on its way to another folder or other names when the last run
     /// ended; gives the folder that it will be in.
     func pendingMove(of request: TorrentRequest) throws(EngineError) -> String? {
@@ -127,6 +141,16 @@ extension Services {
             try store.set(totals: totals.mapValues { ($0.uploaded, $0.downloaded) })
         } catch {
             configuration.logger.warning("totals not saved", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Keeps peers for the next run, which is not worth a failure either.
+    func save(peers: [TorrentRecord.ID: [Endpoint]]) {
+        guard let store, !peers.isEmpty else { return }
+        do throws(SessionStoreError) {
+            try store.set(peers: peers)
+        } catch {
+            configuration.logger.warning("peers not saved", metadata: ["error": "\(error)"])
         }
     }
 

@@ -28,7 +28,7 @@ extension Session {
         if let failure = failure ?? EngineError.stopped { throw failure }
     }
 
-    /// Writes totals down, looks at what is free on the disks, and gives back memory, as soon as
+    /// Writes totals and peers down, looks at what is free on the disks, and gives back memory, as soon as
     /// there is a torrent.
     func keepHouse() {
         guard housekeeping == nil, !isStopped else { return }
@@ -48,21 +48,25 @@ extension Session {
                 untilTotals = untilTotals - Limits.freeSpaceInterval
                 guard untilTotals <= .zero else { continue }
                 untilTotals = Limits.totalsInterval
-                await self?.saveTotals()
+                await self?.saveNews()
             }
         }
     }
 
-    private func saveTotals() async {
+    private func saveNews() async {
         guard services.store != nil else { return }
         var totals: [TorrentRecord.ID: TorrentTotals] = [:]
-        // Who had no connection since the last time has counted nothing.
+        var peers: [TorrentRecord.ID: [Endpoint]] = [:]
+        // Who had no connection since the last time has counted nothing, and met nobody.
         for torrent in services.directory.all where torrent.takeActivity() {
             guard let record = torrent.record else { continue }
-            totals[record] = await torrent.takeTotals()
+            (totals[record], peers[record]) = await torrent.takeNews()
         }
-        let changed = totals
-        _ = await services.onStartup { self.services.save(totals: changed) }
+        let (counted, met) = (totals, peers)
+        _ = await services.onStartup {
+            self.services.save(totals: counted)
+            self.services.save(peers: met)
+        }
     }
 
     /// A disk may be taken away while its files are open, which nobody notices who reads or writes

@@ -18,6 +18,8 @@ extension Torrent {
         joinDHT()
         hearOfSleep()
         run(.peersFound(request.peers + linkedPeers, .explicit))
+        run(.peersFound(earlierPeers, .resume))
+        earlierPeers = []
     }
 
     /// Peers that the link names. A link may come from anywhere, and must not make us knock on

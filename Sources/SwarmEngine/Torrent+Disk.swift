@@ -41,7 +41,8 @@ extension Torrent {
             let record = try services.record(metainfo, request, selection: selection)
             amend { $0.record = record }
             let totals = try services.totals(of: record)
-            onLoop { $0.took(totals) }
+            let peers = services.peers(of: record, naming: request.peers)
+            onLoop { $0.took(totals, peers) }
             guard try !finishesMove(metainfo, content) else { return }
             let renamed = try services.renamedPaths(of: record)
             amend { $0.renamed = renamed }
@@ -94,11 +95,12 @@ extension Torrent {
         return true
     }
 
-    /// What earlier runs counted. It is read once.
-    private func took(_ totals: TorrentTotals) {
+    /// What earlier runs counted, and whom they knew. It is read once.
+    private func took(_ totals: TorrentTotals, _ peers: [Endpoint]) {
         guard !tookTotals else { return }
         tookTotals = true
         (earlierTotals, savedTotals) = (totals, totals)
+        earlierPeers = peers
     }
 
     private func keep(_ opening: TorrentOpening) {
@@ -214,6 +216,12 @@ extension Torrent {
         configuration.isSequential = request.isSequential
         configuration.usesPEX = session.usesPEX
         return configuration
+    }
+
+    /// Keeps those whom it knows for the next run.
+    func savePeers() {
+        guard let record, let peers = takePeers() else { return }
+        _ = services.startup.run(.sync) { self.services.save(peers: [record: peers]) }
     }
 
     /// Lets go of the content once everything verified is recorded.

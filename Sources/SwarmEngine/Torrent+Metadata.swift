@@ -25,7 +25,11 @@ extension Torrent {
         do throws(EngineError) {
             let remembered = try services.remember(link, request)
             let metainfo = remembered.metainfo?.adding(remembered.link)
-            onLoop { $0.recalled(metainfo, remembered.link) }
+            let peers = services.peers(of: request.record, naming: request.peers)
+            onLoop { me in
+                me.earlierPeers = peers
+                me.recalled(metainfo, remembered.link)
+            }
         } catch {
             onLoop { $0.failedToOpen(error) }
         }

@@ -81,6 +81,25 @@ extension Torrent {
         return totals
     }
 
+    /// Whom to dial first in the next run, if that is not written down yet. A torrent that has all
+    /// needs nobody; one that has nobody may just have lost the network.
+    func takePeers() -> [Endpoint]? {
+        let peers: [Endpoint]
+        if machine?.isFinished == true {
+            peers = []
+        } else {
+            let count = SessionStore.peersKeptMax
+            peers = machine?.peersWorthKeeping(count) ?? seeker?.peersWorthKeeping(count) ?? []
+            if peers.isEmpty { return nil }
+        }
+        guard peers != savedPeers else { return nil }
+        savedPeers = peers
+        return peers
+    }
+
+    /// All of that which is not written down yet.
+    func takeNews() -> (totals: TorrentTotals?, peers: [Endpoint]?) { (takeTotals(), takePeers()) }
+
     private var presentState: TorrentStatus.State {
         guard case .fetchingMetadata = state, let seeker else { return state }
         let progress = seeker.progress

@@ -79,6 +79,9 @@ public actor Torrent {
     var tookTotals = false
     var earlierTotals = TorrentTotals()
     var savedTotals = TorrentTotals()
+    /// Peers of earlier runs that are still to be dialled, and those kept for the next one.
+    var earlierPeers: [Endpoint] = []
+    var savedPeers: [Endpoint]?
     var lastDiskError: EngineError?
     var isReadingPaused = false
     /// The folder of a disk that is waited for, as it was when it was last looked into.
@@ -248,6 +251,7 @@ public actor Torrent {
 
     private func beginStopping() {
         isStopping = true
+        savePeers()
         stopsMoving.stop()
         leaveNeighbours()
         timer?.cancel()

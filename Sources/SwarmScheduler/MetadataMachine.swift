@@ -59,6 +59,8 @@ public struct MetadataMachine: SwarmMember, Sendable {
 
     public var peerCount: Int { peers.count }
     public var knownPeerCount: Int { peerList.knownCount }
+    /// Whom to dial first in the next run, the best first.
+    public func peersWorthKeeping(_ count: Int) -> [Endpoint] { peerList.worthKeeping(count) }
     var isFinished: Bool { false }
     var pieceCount: Int { 0 }
     var isPrivate: Bool { metainfo?.isPrivate ?? false }

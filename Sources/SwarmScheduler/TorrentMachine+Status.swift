@@ -14,6 +14,9 @@ extension TorrentMachine {
 
     public var knownPeerCount: Int { peerList.knownCount }
 
+    /// Whom to dial first in the next run, the best first.
+    public func peersWorthKeeping(_ count: Int) -> [Endpoint] { peerList.worthKeeping(count) }
+
     /// How many connected peers have each piece; 255 stands for that many or more.
     public var availability: [UInt8] {
         (0..<layout.pieceCount).map {

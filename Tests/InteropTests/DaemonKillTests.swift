@@ -21,6 +21,9 @@ struct DaemonKillTests {
                 role: .seed, source: torrent.source, folder: content.folder,
                 host: try await arena.network.addHost(), arena: arena)
             _ = try SwarmClient(source)
+            try await eventually("the seed is ready", within: .seconds(60)) {
+                try await source.host.accepts(port: 6881)
+            }
             let downloads = try arena.makeFolder("downloads")
             var script = Script(
                 dice: Dice(state: seed), torrent: torrent, peer: "\(source.host.ipv4):6881",

@@ -57,6 +57,7 @@ extension Seedbox {
             infoHash: source.infoHash, name: source.name, folder: folder)
         arrival.metainfo = source.metainfo?.encoded()
         arrival.link = source.link?.text
+        arrival.peers = request.peers
         arrival.wantedFiles = files.wanted.map { $0.sorted { $0.rawValue < $1.rawValue } }
         let now = Self.now
         let member = Member(

@@ -100,6 +100,9 @@ extension Seedbox {
         }
         if let torrent = torrent(id) { return await torrent.addPeers(peers) }
         // For when it is active.
+        try stored { store throws(SessionStoreError) in
+            try store.add(peers: peers, of: id.record)
+        }
         let known = firstPeers[id] ?? []
         firstPeers[id] = Array((known + peers).suffix(Limits.peersNamedMax))
         rouse(id)
