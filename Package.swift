@@ -95,7 +95,7 @@ let house: [Room] = [
         testPackages: [NIOHTTP1]),
     room(
         "Storage", uses: ["Metainfo", "Hashing", "Units"], packages: [GRDB],
-        libraries: ["CLinux"], testUses: ["Bencode"]),
+        libraries: ["CLinux"], testUses: ["Bencode", "CLinux"]),
     room("Chunker", uses: ["Metainfo", "Hashing", "Units"], testUses: ["Bencode"]),
 
     // Floor 5, engine.

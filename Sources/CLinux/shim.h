@@ -2,12 +2,14 @@
 #define SWARM_CLINUX_H
 
 #include <malloc.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timex.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <time.h>
 
 // Calls of Linux that the C library declares for _GNU_SOURCE only, and Swift's Glibc therefore
@@ -36,6 +38,24 @@ static inline int rename_without_replacing(
 /// Gives the file its blocks up to `length`; EOPNOTSUPP where the file system cannot.
 static inline int allocate_blocks(int descriptor, long length) {
     return fallocate(descriptor, 0, 0, length);
+}
+
+/// Notes beside the content of an open file what it is a part of (xattr(7)); -1 where no notes are
+/// kept.
+static inline int note_whole(int descriptor, const char *whole) {
+    return fsetxattr(descriptor, "user.swarm.part-of", whole, strlen(whole), 0);
+}
+
+/// Whether that is what is noted.
+static inline int is_part_of(int descriptor, const char *whole) {
+    char noted[80];
+    ssize_t count = fgetxattr(descriptor, "user.swarm.part-of", noted, sizeof noted);
+    return count >= 0 && (size_t)count == strlen(whole) && memcmp(noted, whole, (size_t)count) == 0;
+}
+
+/// Takes the note away.
+static inline void forget_whole(int descriptor) {
+    fremovexattr(descriptor, "user.swarm.part-of");
 }
 
 /// What kind of file system the open file is on, by its magic number of statfs(2); -1 if none says.

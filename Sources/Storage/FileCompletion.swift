@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Metainfo
 import Synchronization
@@ -163,6 +164,8 @@ extension FileStore {
             let partial = elements(of: file.position, slot)
             let final = names.final(file.position)
             if layout.files[file.position].isExecutable { try makeExecutable(partial) }
+            let noted = try root.open(partial, writing: false)
+            forget_whole(noted.rawValue)
             do throws(StorageError) {
                 try root.rename(partial, to: final)
             } catch {

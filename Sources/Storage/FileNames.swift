@@ -6,6 +6,8 @@ import Metainfo
 struct FileNames: Sendable {
     /// Elements from the save folder down to each file, in the torrent's order.
     private let finals: [[String]]
+    /// The info-hash, which is noted beside the content of partial files.
+    let whole: String
     /// Eight hex digits of the info-hash.
     private let tag: String
     private let name: String
@@ -15,6 +17,7 @@ struct FileNames: Sendable {
 
     init(_ metainfo: Metainfo, _ renamed: RenamedPaths = RenamedPaths()) {
         self.name = metainfo.name
+        self.whole = "\(metainfo.infoHash.primary)"
         self.tag = Self.tag(of: metainfo)
         let originals = metainfo.layout.files.indices.map { metainfo.originalPath(of: $0) }
         self.finals = originals.map(renamed.current)

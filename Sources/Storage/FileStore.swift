@@ -341,6 +341,9 @@ public final class FileStore: Sendable {
     func create(_ file: Int, _ slot: Slot) throws(StorageError) -> Descriptor {
         let elements = elements(of: file, slot)
         let descriptor = try openShedding(elements, writing: true, creating: true)
+        // Until the session store knows of it. Without the note, should we be killed before that,
+        // it would be somebody else's to the next run.
+        _ = note_whole(descriptor.rawValue, names.whole)
         state.withLock { state in
             state.slots[file].place = slot.partIsTaken ? .alternativePart : .part
             state.created.append(FileIndex(file))

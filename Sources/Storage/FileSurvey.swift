@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Metainfo
 import Synchronization
@@ -185,7 +186,7 @@ extension FileStore {
                 throw StorageError(
                     .existsWithOtherContent, path: root.name(of: names.final(file)))
             }
-            if isOurs || (slot.place != .final && isEmpty(entry, slot)) {
+            if isOurs || (slot.place != .final && (isEmpty(entry, slot) || isNoted(file, slot))) {
                 setPlace(slot.place, of: file, partIsTaken: slot.place == .alternativePart)
                 if slot.place == .final, pieces.allSatisfy({ good.contains(PieceIndex($0)) }) {
                     state.withLock { $0.finals[UInt32(file)] = entry.final }
@@ -224,6 +225,14 @@ extension FileStore {
     /// Whether the partial file holds nothing that could be lost.
     private func isEmpty(_ entry: FoundFile, _ slot: Slot) -> Bool {
         (slot.place == .part ? entry.part : entry.alternativePart)?.size == 0
+    }
+
+    /// Whether an earlier run made the partial file, though it was killed before it could say so.
+    private func isNoted(_ file: Int, _ slot: Slot) -> Bool {
+        guard let descriptor = try? root.open(elements(of: file, slot), writing: false) else {
+            return false
+        }
+        return is_part_of(descriptor.rawValue, names.whole) == 1
     }
 
     private func setPlace(_ place: Place, of file: Int, partIsTaken: Bool) {

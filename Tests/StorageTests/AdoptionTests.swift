@@ -1,3 +1,4 @@
+import CLinux
 import Foundation
 import Glibc
 import Hashing
@@ -104,6 +105,38 @@ private typealias File = TestTorrent.File
         #expect(try again.flushed() == nil)
         #expect(bench.scratch.holds(torrent.bytes, in: "save/film.mkv"))
         #expect(bench.scratch.holds(other, in: "save/film.mkv.part"))
+    }
+
+    /// Killed before the session store knew of the file, with nothing verified in it yet.
+    @Test(.enabled(if: Scratch.keepsNotes, "this file system keeps no notes beside files"))
+    func aPartialFileThatNobodyCouldNoteIsOursAndLeavesNothingBehind() throws {
+        let bench = try Bench()
+        let torrent = try TestTorrent(single: 200_000)
+        try bench.files(torrent).write([UInt8](repeating: 1, count: 4_096), at: 70_000)
+        #expect(bench.scratch.names == ["save", "save/film.mkv.part"])
+        let storage = try bench.open(torrent)
+        #expect(storage.had.isEmpty)
+        try storage.putAllMissing(torrent)
+        #expect(try storage.flushed() == nil)
+        #expect(bench.scratch.names == ["save", "save/film.mkv"])
+        #expect(bench.scratch.holds(torrent.bytes, in: "save/film.mkv"))
+        let whole = open(bench.folder + "/film.mkv", O_RDONLY)
+        defer { close(whole) }
+        #expect(is_part_of(whole, "\(torrent.metainfo.infoHash.primary)") == 0)
+    }
+
+    @Test func aPartialFileOfAnotherTorrentIsLeftAlone() throws {
+        let bench = try Bench()
+        let other = try TestTorrent(single: 150_000)
+        try bench.files(other).write([UInt8](repeating: 1, count: 4_096), at: 70_000)
+        let left = try #require(bench.scratch.bytes(of: "save/film.mkv.part"))
+        let torrent = try TestTorrent(single: 200_000)
+        let storage = try bench.open(torrent)
+        try storage.putAllMissing(torrent)
+        #expect(try storage.flushed() == nil)
+        #expect(bench.scratch.names == ["save", "save/film.mkv", "save/film.mkv.part"])
+        #expect(bench.scratch.holds(torrent.bytes, in: "save/film.mkv"))
+        #expect(bench.scratch.holds(left, in: "save/film.mkv.part"))
     }
 
     @Test func aFileThatComesInTheWayMeanwhileIsKeptAndOursToo() throws {

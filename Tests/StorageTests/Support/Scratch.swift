@@ -1,3 +1,4 @@
+import CLinux
 import Foundation
 import Metainfo
 import Synchronization
@@ -18,6 +19,14 @@ final class Scratch: Sendable {
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    /// Whether notes can be kept beside the content of files there: not on all file systems.
+    static let keepsNotes: Bool = {
+        guard let scratch = try? Scratch() else { return false }
+        let file = open(scratch.path + "/file", O_RDWR | O_CREAT, 0o600)
+        defer { close(file) }
+        return note_whole(file, "all") == 0
+    }()
 
     func write(_ bytes: [UInt8], to name: String) throws {
         let url = URL(fileURLWithPath: path + "/" + name)
