@@ -54,6 +54,16 @@ public struct Metainfo: Sendable {
 
     /// Reads a `.torrent`. White space at its end is let pass.
     public init(_ bytes: [UInt8]) throws(MetainfoError) {
+        try self.init(bytes, mayLackLayers: false)
+    }
+
+    /// Reads what `encoded` made of a torrent that may not have been known in full: a hybrid one
+    /// can be fetched and checked without its piece layers (see `filesWithoutPieceLayer`).
+    public init(kept bytes: [UInt8]) throws(MetainfoError) {
+        try self.init(bytes, mayLackLayers: true)
+    }
+
+    private init(_ bytes: [UInt8], mayLackLayers: Bool) throws(MetainfoError) {
         let document: BencodeDocument
         do {
             document = try BencodeDocument(withoutTrailingSpace(bytes), limits: .metainfo)
@@ -62,7 +72,7 @@ public struct Metainfo: Sendable {
         }
         guard document.root.isDictionary else { throw .notDictionary }
         guard let info = document.root["info"], info.isDictionary else { throw .infoMissing }
-        try self.init(info: info, root: document.root)
+        try self.init(info: info, root: document.root, mayLackLayers: mayLackLayers)
     }
 
     /// Reads an info dictionary that came from peers (BEP 9), if it is the one with the hash
@@ -80,20 +90,28 @@ public struct Metainfo: Sendable {
         } catch {
             throw .bencoding(error)
         }
-        try self.init(info: document.root, root: nil)
+        try self.init(info: document.root, root: nil, mayLackLayers: true)
         // What was asked for by a v2 hash has to be v2; the 20 bytes may be of either kind.
         guard expected.v1.map({ infoHash.wireForms.contains($0) }) ?? true,
             expected.v2 == nil || expected.v2 == infoHash.v2
         else { throw .infoHashMismatch(expected: expected) }
     }
 
-    private init(info: BencodeValue, root: BencodeValue?) throws(MetainfoError) {
+    private init(
+        info: BencodeValue, root: BencodeValue?, mayLackLayers: Bool
+    ) throws(MetainfoError) {
         var warnings: [MetainfoWarning] = []
         let outer = root.map { OuterKeys($0, warnings: &warnings) } ?? OuterKeys()
         try self.init(
             info: info, outer: outer, original: OriginalKeys(root, read: outer),
             warnings: warnings)
-        if let root, version != .v1 { layers = try PieceLayers(root["piece layers"], layout) }
+        guard let root, version != .v1 else { return }
+        layers = try PieceLayers(root["piece layers"], layout)
+        guard version == .v2 || !mayLackLayers, let file = layers.firstFileWithout(in: layout)
+        else {
+            return
+        }
+        throw .pieceLayerMissing(file: file)
     }
 
     /// The same torrent with another info dictionary of the same content.

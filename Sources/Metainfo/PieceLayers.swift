@@ -12,7 +12,7 @@ struct PieceLayers: Hashable, Sendable {
 
     init() {}
 
-    /// `nil` stands for a torrent without the key.
+    /// Those that the value has, maybe not all; `nil` stands for a torrent without the key.
     init(_ value: BencodeValue?, _ layout: ContentLayout) throws(MetainfoError) {
         let lengths = Self.lengths(in: layout)
         for (key, value) in try Self.entries(of: value) {
@@ -33,7 +33,6 @@ struct PieceLayers: Hashable, Sendable {
             }
             try take(hashes, root: root, layout.pieceLength)
         }
-        if let file = firstFileWithout(in: layout) { throw .pieceLayerMissing(file: file) }
     }
 
     private static func entries(

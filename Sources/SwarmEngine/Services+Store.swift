@@ -24,7 +24,9 @@ extension Services {
             var remembered = Remembered(link: link)
             for known in try store.torrents(matching: link.infoHash) {
                 if remembered.metainfo == nil {
-                    remembered.metainfo = known.metainfo.flatMap { Self.metainfo($0, of: link) }
+                    remembered.metainfo = known.metainfo.flatMap {
+                        Self.metainfo($0, of: link, isToBeWhole: request.wantsMetadataOnly)
+                    }
                 }
                 if known.folder == request.directory, let text = known.link,
                     let earlier = try? MagnetLink(text)
@@ -42,9 +44,11 @@ extension Services {
         }
     }
 
-    /// What was kept may be damaged, or of a version that did not know all hashes yet.
-    private static func metainfo(_ bytes: [UInt8], of link: MagnetLink) -> Metainfo? {
-        guard let metainfo = try? Metainfo(bytes), metainfo.filesWithoutPieceLayer.isEmpty,
+    /// What was kept may be damaged, or lack hashes that a `.torrent` has.
+    private static func metainfo(
+        _ bytes: [UInt8], of link: MagnetLink, isToBeWhole: Bool
+    ) -> Metainfo? {
+        guard let metainfo = try? isToBeWhole ? Metainfo(bytes) : Metainfo(kept: bytes),
             link.infoHash.names(metainfo.infoHash)
         else { return nil }
         return metainfo

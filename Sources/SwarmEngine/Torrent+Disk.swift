@@ -176,7 +176,7 @@ extension Torrent {
         } else {
             seekPeers()
         }
-        if startedComplete { tell(.completed) }
+        if startedComplete { tellCompleted() }
         admitWaiting()
     }
 
@@ -342,7 +342,7 @@ extension Torrent {
             // Of what was whole from the start the disk may say so before it is open.
             guard machine != nil, !startedComplete else { return }
             noteCompleted()
-            tell(.completed)
+            tellCompleted()
         case .piecesLost(let pieces):
             run(.piecesLost(pieces))
             followContent()

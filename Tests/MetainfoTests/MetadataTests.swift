@@ -111,6 +111,26 @@ import Units
         }
     }
 
+    /// A hybrid torrent can be used without them, a v2 torrent cannot, and nobody else's manifest
+    /// is let lack them.
+    @Test func whatWasKeptOfAHybridTorrentMayLackLayers() throws {
+        for version in [Metainfo.Version.v2, .hybrid] {
+            let made = try Making.torrent(Self.files, version)
+            let lacking = try Metainfo(infoBytes: made.infoBytes, expecting: made.infoHash)
+            let bytes = lacking.encoded()
+            let first = try #require(lacking.filesWithoutPieceLayer.first).position
+            #expect(throws: MetainfoError.pieceLayerMissing(file: first)) { try Metainfo(bytes) }
+            guard version == .hybrid else {
+                #expect(throws: MetainfoError.self) { try Metainfo(kept: bytes) }
+                continue
+            }
+            let kept = try Metainfo(kept: bytes)
+            #expect(kept.infoHash == made.infoHash)
+            #expect(kept.filesWithoutPieceLayer == lacking.filesWithoutPieceLayer)
+            #expect(try Metainfo(kept: made.encoded()).filesWithoutPieceLayer == [])
+        }
+    }
+
     @Test func layersThatPeersSendAreTakenIfTheyMakeTheirRoot() throws {
         for version in [Metainfo.Version.v2, .hybrid] {
             let made = try Making.torrent(Self.files, version)

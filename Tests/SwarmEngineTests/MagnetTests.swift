@@ -2,6 +2,7 @@ import Chunker
 import Foundation
 import Hashing
 import Metainfo
+import Storage
 import SwarmEngine
 import Testing
 import Units
@@ -108,6 +109,34 @@ import Units
         await fetching.shutdown()
         await seeding.shutdown()
         try expectSame()
+    }
+
+    /// Of one that is known by its v1 hash nobody was asked for the v2 hashes: they are made of the
+    /// content, so that a later run, and others, have the whole manifest.
+    @Test func theV2HashesOfAHybridTorrentAreMadeIfNobodySendsThem() async throws {
+        let manifest = try scratch.manifest(of: "content", .hybrid)
+        let v1 = InfoHash(v1: try #require(manifest.infoHash.v1))
+        let seeding = try await seed(manifest)
+        let fetching = try await TransferTests.session(scratch, state: "state")
+        let torrent = try await fetching.add(
+            try request(MagnetLink(infoHash: v1), from: seeding))
+        for await event in torrent.events {
+            if case .metadata(let begun) = event { #expect(begun.filesWithoutPieceLayer != []) }
+            if case .completed = event { break }
+        }
+        #expect(torrent.metainfo?.filesWithoutPieceLayer.isEmpty == true)
+        await fetching.shutdown()
+        await seeding.shutdown()
+
+        let later = try await TransferTests.session(scratch, state: "state")
+        let kept = try #require(later.store).torrents(matching: manifest.infoHash)
+        let bytes = try #require(kept.first?.metainfo)
+        let whole = try Metainfo(bytes)
+        #expect(whole.infoHash == manifest.infoHash)
+        for file in manifest.layout.files.indices.map({ FileIndex($0) }) {
+            #expect(whole.pieceLayer(of: file) == manifest.pieceLayer(of: file))
+        }
+        await later.shutdown()
     }
 
     @Test func theLinkSelectsFiles() async throws {

@@ -85,7 +85,7 @@ extension HTTPFailure {
             case .forbiddenPath: (.forbidden, "forbidden-path")
             case .exists: (.conflict, "exists")
             case .storage: (.internalServerError, "storage")
-            case .noMetadata: (.conflict, "no-metadata")
+            case .noMetadata, .lacksHashes: (.conflict, "no-metadata")
             case .stopping: (.serviceUnavailable, "stopping")
             }
         self.init(status, code, "\(error)")

@@ -235,7 +235,7 @@ extension Seedbox {
         guard let record else { throw .noSuchTorrent("\(id.rawValue)") }
         guard let bytes = record.metainfo else { throw .noMetadata(record.name) }
         do throws(MetainfoError) {
-            return (record, try Metainfo(bytes))
+            return (record, try Metainfo(kept: bytes))
         } catch {
             throw .badSource("\(record.name): its metainfo is damaged: \(error)")
         }
@@ -293,7 +293,7 @@ extension Seedbox {
             let link = known.link.flatMap { try? MagnetLink($0) }
             return .link(link ?? MagnetLink(infoHash: known.infoHash))
         }
-        guard let metainfo = try? Metainfo(bytes) else {
+        guard let metainfo = try? Metainfo(kept: bytes) else {
             throw .badSource("\(known.name): its metainfo is damaged")
         }
         return .metainfo(metainfo)

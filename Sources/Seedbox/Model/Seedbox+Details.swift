@@ -77,6 +77,8 @@ extension Seedbox {
             try store.torrent(id.record)
         }
         guard let bytes = known?.metainfo else { throw .noMetadata(row.name) }
+        // Nobody could do anything with it.
+        guard (try? Metainfo(bytes)) != nil else { throw .lacksHashes(row.name) }
         return bytes
     }
 

@@ -225,7 +225,7 @@ extension Seedbox {
         var request: TorrentRequest
         if let bytes = known.metainfo {
             do {
-                let metainfo = try Metainfo(bytes)
+                let metainfo = try Metainfo(kept: bytes)
                 request = TorrentRequest(metainfo: metainfo, directory: row.folder, mode: .fetch)
                 // What its record knows may be younger than the row.
                 if row.content == nil { learn(metainfo, of: row.id) }

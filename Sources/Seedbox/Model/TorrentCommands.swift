@@ -90,6 +90,8 @@ public enum SeedboxError: Error, Hashable, Sendable, CustomStringConvertible {
     case storage(String)
     /// The metadata is not known yet.
     case noMetadata(String)
+    /// The same of the v2 hashes of a hybrid torrent that is known by its v1 hash.
+    case lacksHashes(String)
     case stopping
 
     public var description: String {
@@ -104,6 +106,8 @@ public enum SeedboxError: Error, Hashable, Sendable, CustomStringConvertible {
         case .exists(let name): "\(name): is there already"
         case .storage(let reason): reason
         case .noMetadata(let name): "\(name): what it holds is not known yet"
+        case .lacksHashes(let name):
+            "\(name): not all of its v2 hashes are known before all of it is here"
         case .stopping: "the seedbox is about to stop"
         }
     }

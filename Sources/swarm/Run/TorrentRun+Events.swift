@@ -62,8 +62,19 @@ extension TorrentRun {
                 "\(metainfo.name): \(countText(metainfo.shownFiles.count, "file")), "
                     + sizeText(layout.contentLength))
         }
+        try save(metainfo)
+    }
+
+    /// A hybrid torrent may be begun without the v2 hashes that its manifest has. They are known
+    /// in the end, unless not all of it was wanted.
+    private func save(_ metainfo: Metainfo, isLast: Bool = false) throws(Failure) {
         guard let path = extras.savedTorrent else { return }
-        try ManifestFiles.write(metainfo, to: path, .sameTorrent)
+        savesTorrentLate = !metainfo.filesWithoutPieceLayer.isEmpty
+        guard savesTorrentLate else {
+            return try ManifestFiles.write(metainfo, to: path, .sameTorrent)
+        }
+        guard isLast else { return }
+        console.remark("\(metainfo.name): not saved as \(path): its v2 hashes are not all known")
     }
 
     private func started(
@@ -117,6 +128,9 @@ extension TorrentRun {
                 " in \(intervalText(elapsed)), \(rateText(ByteRate(bytesPerSecond: Int64(rate))))"
         }
         console.remark(words)
+        if savesTorrentLate, let metainfo = torrents[index].metainfo {
+            try save(metainfo, isLast: true)
+        }
         startHook(index, status)
         state.completed(index, now: now)
     }

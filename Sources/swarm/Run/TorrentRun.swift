@@ -61,6 +61,8 @@ final class TorrentRun {
     var nextLine: Instant
     var nextEvent: Instant
     var remarked: Set<String> = []
+    /// The manifest that is to be saved could not be yet.
+    var savesTorrentLate = false
 
     init(
         _ kind: Kind, _ configuration: SessionConfiguration, _ requests: [TorrentRequest],
