@@ -63,7 +63,7 @@ public actor TrackerClient {
     public nonisolated let configuration: Configuration
     nonisolated let resolver: NameResolver
     nonisolated let http: HTTPTrackerClient
-    nonisolated let udp: [UDPTrackerClient]
+    private(set) var udp: [UDPTrackerClient]
     private var gate: AnnounceGate
     private var gateActions = ActionBuffer<AnnounceGate.Action>()
     private var turns: [Ticket: CheckedContinuation<Void, any Error>] = [:]
@@ -74,7 +74,7 @@ public actor TrackerClient {
     private var silent: [FamilyKey: Instant] = [:]
 
     /// - Parameter sockets: the UDP sockets from which UDP trackers are asked, at most one of
-    ///   each address family. They stay open when the client is shut down.
+    ///   each address family. They stay open when the client is shut down, or moves.
     public init(
         _ configuration: Configuration = Configuration(), group: any EventLoopGroup,
         sockets: [UDPSocket], logger: Logger
@@ -108,6 +108,16 @@ public actor TrackerClient {
         for client in udp { await client.close() }
         await http.shutdown()
         await resolver.shutdown()
+    }
+
+    /// Asks UDP trackers from these sockets from now on, and asks again from there what the
+    /// others wait for. The others may be closed when this returns.
+    public func move(to sockets: [UDPSocket]) async {
+        let new = sockets.map { UDPTrackerClient(socket: $0) }
+        for client in new { await client.open() }
+        let old = udp
+        udp = new
+        for client in old { await client.close() }
     }
 
     // MARK: Requests

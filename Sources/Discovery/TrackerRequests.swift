@@ -196,20 +196,31 @@ extension TrackerClient {
         _ path: Path,
         _ ask: (UDPTrackerClient, Endpoint, Interval) async throws(TrackerError) -> Value
     ) async throws(TrackerError) -> Value {
-        guard let client = udp.first(where: { $0.socket.isIPv4 == path.isIPv4 }) else {
-            throw .unreachable("no socket of the tracker's address family")
-        }
-        let addresses = path.addresses.prefix(Limits.udpAddressesMax)
-        let timeMax = Limits.udpAnswerTimeMax
-        for address in addresses.dropLast() {
+        for address in path.addresses.prefix(Limits.udpAddressesMax) {
             do {
-                return try await ask(client, address, timeMax)
+                return try await overUDP(address, ask)
             } catch .timedOut {
                 continue
             }
         }
-        guard let last = addresses.last else { throw .timedOut }
-        return try await ask(client, last, timeMax)
+        throw .timedOut
+    }
+
+    /// Asks again where the client has moved to another socket meanwhile.
+    private func overUDP<Value: Sendable>(
+        _ address: Endpoint,
+        _ ask: (UDPTrackerClient, Endpoint, Interval) async throws(TrackerError) -> Value
+    ) async throws(TrackerError) -> Value {
+        while true {
+            guard let client = udp.first(where: { $0.socket.isIPv4 == address.isIPv4 }) else {
+                throw .unreachable("no socket of the tracker's address family")
+            }
+            do {
+                return try await ask(client, address, Limits.udpAnswerTimeMax)
+            } catch .cancelled where !Task.isCancelled && !udp.contains(where: { $0 === client }) {
+                continue
+            }
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 import NIOCore
+import Synchronization
 import Testing
 import Tracker
 import Units
@@ -360,6 +361,31 @@ final class TestUDPTracker: DatagramReceiver {
                 return
             }
         }
+    }
+
+    @Test func whatWaitsForAnAnswerIsAskedAgainFromTheNextSocket() async throws {
+        let answers = Mutex(false)
+        let tracker = try await TestUDPTracker { packet in
+            answers.withLock(\.self) ? TestUDPTracker.reply(to: packet) : nil
+        }
+        let old = try await UDPSocket.bind(to: loopback4)
+        let new = try await UDPSocket.bind(to: loopback4)
+        try await withClient(sockets: [old]) { client in
+            let url = "udp://127.0.0.1:\(tracker.port)"
+            async let response = client.announce(url)
+            _ = await tracker.packets.first(1)
+            answers.withLock { $0 = true }
+            await client.move(to: [new])
+            await old.close()
+            let peers = try await response.peers
+            #expect(peers.count == 1)
+            let failure = await client.failure(of: url)
+            #expect(failure == nil)
+        }
+        // Two connects, and two announces.
+        #expect(tracker.packets.all.count == 4)
+        await new.close()
+        await tracker.stop()
     }
 
     @Test func endsWhatIsUnderWayWhenItIsShutDown() async throws {
