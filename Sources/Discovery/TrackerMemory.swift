@@ -1,4 +1,4 @@
-import Tracker
+public import Tracker
 import Transport
 public import Units
 
@@ -10,6 +10,9 @@ public struct TrackerMemory: Sendable {
 
     /// When an announce is due; nil if none will be.
     public var nextAnnounce: Instant? { schedule.nextDeadline()?.0 }
+
+    /// Most torrents have one.
+    public var firstTracker: TrackerURL? { schedule.firstTracker }
 
     /// Whether a tracker knows of us, and has to be told when we leave.
     public var isKnown: Bool { schedule.isKnown }

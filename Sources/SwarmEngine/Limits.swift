@@ -44,9 +44,9 @@ enum Limits {
     /// Answers that name peers of a dormant seed, and peers of each, that are kept to be dialled.
     static let sleeperSourcesMax = 8
     static let sleeperPeersMax = 100
-    /// Dormant seeds that leave at once: more than trackers are told at once, so that those of a
-    /// slow tracker do not hold up the others. Each takes some kilobytes meanwhile.
-    static let sleepersLeavingMax = 16_384
+    /// Dormant seeds of one tracker that leave at once, each of which takes some kilobytes
+    /// meanwhile: more than a tracker is told at once.
+    static let sleepersLeavingMax = 1_536
     /// URLs of trackers that are kept once for all torrents.
     static let trackerURLsKept = 4_096
 }

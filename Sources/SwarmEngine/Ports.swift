@@ -15,11 +15,10 @@ struct Ports {
     static func open(
         _ configuration: SessionConfiguration, _ network: PeerNetwork, _ reception: Reception
     ) async throws(EngineError) -> Ports {
-        let needsSockets = configuration.usesTrackers || configuration.usesDHT
         var attempt = 1
         while true {
             let port = try await listen(configuration.port, network, reception)
-            guard needsSockets else { return Ports(port: port, sockets: []) }
+            guard configuration.speaksOverUDP else { return Ports(port: port, sockets: []) }
             let (sockets, isTaken) = await bind(configuration, port: port)
             guard isTaken else { return Ports(port: port, sockets: sockets) }
             // Somebody else has the port over UDP. Another one does as well if any may be taken.
@@ -33,13 +32,13 @@ struct Ports {
         }
     }
 
-    /// Opens another port in place of the one that there is. Where UDP cannot have it, the DHT is
-    /// spoken from any.
+    /// Opens another port in place of the one that there is. Where UDP cannot have it, any other
+    /// is taken for that.
     static func move(
         _ configuration: SessionConfiguration, _ network: PeerNetwork, _ reception: Reception
     ) async throws(EngineError) -> Ports {
         let port = try await listen(configuration.port, network, reception, moves: true)
-        guard configuration.usesDHT else { return Ports(port: port, sockets: []) }
+        guard configuration.speaksOverUDP else { return Ports(port: port, sockets: []) }
         return Ports(port: port, sockets: await bindUDP(configuration, port: port))
     }
 
@@ -90,4 +89,8 @@ struct Ports {
         guard let error = error as? IOError else { return "\(error)" }
         return String(cString: strerror(error.errnoCode))
     }
+}
+
+extension SessionConfiguration {
+    fileprivate var speaksOverUDP: Bool { usesTrackers || usesDHT }
 }

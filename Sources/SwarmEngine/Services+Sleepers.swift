@@ -56,29 +56,73 @@ extension Services {
         let names = sleeper.seed.infoHash.wireForms
         for name in names { localDiscovery?.withdraw(name) }
         let left = dhtMembership?.leave(names)
-        switch sleeper.continuity.announcing {
-        case .notYet: break
-        case .underWay(let driver): await driver.stop(within: time)
-        case .laidBy(let memory):
-            guard memory.isKnown, let trackers else { break }
-            let driver = TrackerDriver(
-                memory, port: port, client: trackers, eventLoop: loops.next(),
-                hooks: hooks(of: sleeper.seed.record, sleeper))
-            await driver.stop(within: time)
-        }
+        await leaveTrackers(sleeper, by: trackers, within: time)
         await left?.value
     }
 
-    /// All leave, a bounded number at once, as long as there is time.
+    /// What trackers are told by that is what was counted before the seed was taken out.
+    private func leaveTrackers(
+        _ sleeper: SleeperTable.Sleeper, by client: TrackerClient?, within time: Interval
+    ) async {
+        let hooks = hooks(of: sleeper.seed.record, sleeper)
+        switch sleeper.continuity.announcing {
+        case .notYet: break
+        case .underWay(let driver):
+            await driver.setHooks(hooks)
+            await driver.stop(within: time)
+        case .laidBy(let memory):
+            guard memory.isKnown, let client else { break }
+            let driver = TrackerDriver(
+                memory, port: port, client: client, eventLoop: loops.next(), hooks: hooks)
+            await driver.stop(within: time)
+        }
+    }
+
+    /// All leave when the session ends.
     func leaveSleepers() async {
         sleeperTimer.withLock { $0?.cancel() }
+        await together(sleepers.table.withLock { $0.takeAll() }) { sleeper, time in
+            await self.leave(sleeper, within: time)
+        }
+    }
+
+    /// Trackers are told by `client` that these leave.
+    func leaveTrackers(_ sleepers: [SleeperTable.Sleeper], by client: TrackerClient?) async {
+        await together(sleepers) { sleeper, time in
+            await self.leaveTrackers(sleeper, by: client, within: time)
+        }
+    }
+
+    /// Trackers, which were not used so far, are told of all.
+    func sleepersTellTrackers() {
+        sleepers.table.withLock { $0.beginAll(now: MonotonicClock.now) }
+    }
+
+    /// All of them, as long as there is time. Those of a tracker that is slow hold up no others.
+    private func together(
+        _ all: [SleeperTable.Sleeper],
+        _ leave: @escaping @Sendable (SleeperTable.Sleeper, Interval) async -> Void
+    ) async {
         let deadline = MonotonicClock.now + .seconds(Int64(Limits.shutdownSeconds))
-        var leaving = sleepers.table.withLock { $0.takeAll() }
+        let byTracker = Dictionary(grouping: all, by: \.continuity.announcing.firstTracker)
+        await withTaskGroup(of: Void.self) { group in
+            for sleepers in byTracker.values {
+                group.addTask { await Self.inTurn(sleepers, until: deadline, leave) }
+            }
+        }
+    }
+
+    /// A bounded number at once.
+    private static func inTurn(
+        _ sleepers: [SleeperTable.Sleeper], until deadline: Instant,
+        _ leave: @escaping @Sendable (SleeperTable.Sleeper, Interval) async -> Void
+    ) async {
+        var leaving = sleepers
         await withTaskGroup(of: Void.self) { group in
             func leaveNext() {
                 let left = deadline - MonotonicClock.now
                 guard left > .zero, let sleeper = leaving.popLast() else { return }
-                group.addTask { await self.leave(sleeper, within: left) }
+                group.addTask { await leave(sleeper, left) }
             }
             for _ in 0..<Limits.sleepersLeavingMax { leaveNext() }
             while await group.next() != nil { leaveNext() }

@@ -24,7 +24,6 @@ final class Services: Sendable {
     let directory = TorrentDirectory()
     let network: PeerNetwork
     let reception: Reception
-    let trackers: TrackerClient?
     let presence: Mutex<Presence>
     /// Complete torrents that nobody is connected to.
     let sleepers: Sleepers
@@ -39,8 +38,6 @@ final class Services: Sendable {
     private let memory = ExtentMemory()
     private let openFiles = OpenFiles()
     let store: SessionStore?
-    /// From which trackers are asked, as long as the session runs.
-    let trackerSockets: [UDPSocket]
     /// The table is this session's alone while it has this.
     private let dhtLock: FileLock?
     private let chance = Mutex(SystemRandomNumberGenerator())
@@ -65,14 +62,13 @@ final class Services: Sendable {
             await Self.stop(startup, disks)
             throw error
         }
-        self.trackerSockets = configuration.usesTrackers ? ports.sockets : []
         self.isLocal = configuration.isLocal
         let table = configuration.stateDirectory.flatMap { FileLock(path: $0 + "/dht.lock") }
         self.dhtLock = table
-        self.trackers = await Self.trackers(configuration, ports.sockets, loops)
         self.presence = Mutex(
             Presence(
                 port: ports.port, sockets: ports.sockets,
+                trackers: await Self.trackers(configuration, ports.sockets, loops),
                 dht: await Self.dht(configuration, ports.sockets, savesTable: table != nil),
                 localDiscovery: await Self.openLocalDiscovery(
                     configuration, sleepers, on: loops.next(), seed: .random(in: 0 ... .max))))
@@ -81,9 +77,8 @@ final class Services: Sendable {
     /// The table of the DHT is this session's alone.
     var savesDHTTable: Bool { dhtLock != nil }
 
-    private static func trackers(
-        _ configuration: SessionConfiguration, _ sockets: [UDPSocket],
-        _ loops: MultiThreadedEventLoopGroup
+    static func trackers(
+        _ configuration: SessionConfiguration, _ sockets: [UDPSocket], _ loops: any EventLoopGroup
     ) async -> TrackerClient? {
         guard configuration.usesTrackers else { return nil }
         var client = TrackerClient.Configuration()
@@ -146,9 +141,7 @@ final class Services: Sendable {
         await trackers?.shutdown()
         await dht?.shutdown()
         dhtLock?.giveUp()
-        for socket in presence.withLock({ $0.sockets }) + trackerSockets {
-            await socket.close()
-        }
+        for socket in presence.withLock({ $0.sockets }) { await socket.close() }
         await Self.stop(startup, disks)
     }
 

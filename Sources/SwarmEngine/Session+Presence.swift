@@ -9,8 +9,9 @@ import Units
 struct Presence: Sendable {
     /// Where peers are accepted.
     var port: UInt16
-    /// Where the DHT is spoken.
+    /// Where the DHT is spoken, and from where UDP trackers are asked.
     var sockets: [UDPSocket]
+    var trackers: TrackerClient?
     var dht: DHTDriver? {
         didSet { if dht !== oldValue { dhtMembership = dht.map { DHTMembership($0) } } }
     }
@@ -18,9 +19,10 @@ struct Presence: Sendable {
     var localDiscovery: LocalDiscovery?
 
     init(
-        port: UInt16, sockets: [UDPSocket], dht: DHTDriver?, localDiscovery: LocalDiscovery?
+        port: UInt16, sockets: [UDPSocket], trackers: TrackerClient?, dht: DHTDriver?,
+        localDiscovery: LocalDiscovery?
     ) {
-        (self.port, self.sockets) = (port, sockets)
+        (self.port, self.sockets, self.trackers) = (port, sockets, trackers)
         (self.dht, self.localDiscovery) = (dht, localDiscovery)
         dhtMembership = dht.map { DHTMembership($0) }
     }
@@ -28,6 +30,7 @@ struct Presence: Sendable {
 
 extension Services {
     var port: UInt16 { presence.withLock { $0.port } }
+    var trackers: TrackerClient? { presence.withLock { $0.trackers } }
     var dht: DHTDriver? { presence.withLock { $0.dht } }
     var dhtMembership: DHTMembership? { presence.withLock { $0.dhtMembership } }
     var localDiscovery: LocalDiscovery? { presence.withLock { $0.localDiscovery } }
@@ -45,7 +48,7 @@ extension Services {
 // MARK: - What is turned on and off, and moved
 
 extension Session {
-    /// Accepts peers at another port, and speaks the DHT from there; 0 takes any that is free.
+    /// Accepts peers at another port, and speaks over UDP from there; 0 takes any that is free.
     /// The new port is open before the old one is closed, so that nobody who comes meanwhile is
     /// turned away; if it cannot be opened, all stays as it is.
     public func listen(at port: UInt16) async throws(EngineError) {
@@ -88,7 +91,9 @@ extension Session {
             return presence
         }
         if old.dht != nil { await stopDHT() }
-        await services.giveUp(old.sockets)
+        await old.trackers?.move(to: opened.sockets)
+        await leavingTrackers?.value
+        for socket in old.sockets { await socket.close() }
         if services.configuration.usesDHT { await startDHT() }
         services.sleepersFollow(isElsewhere: true)
         for torrent in services.directory.all { await torrent.followPort() }
@@ -100,7 +105,13 @@ extension Session {
             services.configuration, services.presence.withLock(\.self)
         )
         let (hasDHT, hasLSD) = (present.dht != nil, present.localDiscovery != nil)
-        guard hasDHT != configuration.usesDHT || hasLSD != configuration.usesLSD else { return }
+        let hasTrackers = present.trackers != nil
+        guard
+            (hasTrackers, hasDHT, hasLSD)
+                != (configuration.usesTrackers, configuration.usesDHT, configuration.usesLSD)
+        else { return }
+        if hasTrackers, !configuration.usesTrackers { await leaveTrackers() }
+        if !hasTrackers, configuration.usesTrackers { await startTrackers() }
         if hasDHT, !configuration.usesDHT { await stopDHT() }
         if !hasDHT, configuration.usesDHT { await startDHT() }
         if hasLSD, !configuration.usesLSD {
@@ -115,6 +126,37 @@ extension Session {
         }
         services.sleepersFollow()
         for torrent in services.directory.all { await torrent.followPresence() }
+    }
+
+    /// Who turns trackers off need not wait until all have heard it.
+    private func leaveTrackers() async {
+        let client = services.presence.withLock { presence in
+            defer { presence.trackers = nil }
+            return presence.trackers
+        }
+        var drivers: [TrackerDriver] = []
+        for torrent in services.directory.all {
+            if let driver = await torrent.forgetTrackers() { drivers.append(driver) }
+        }
+        let sleepers = services.sleepers.table.withLock { $0.forgetTrackers() }
+        let services = services
+        leavingTrackers = Task { [drivers] in
+            await withTaskGroup(of: Void.self) { group in
+                for driver in drivers { group.addTask { await driver.stop() } }
+                group.addTask { await services.leaveTrackers(sleepers, by: client) }
+            }
+            await client?.shutdown()
+        }
+    }
+
+    /// What was said before must not be heard later.
+    private func startTrackers() async {
+        await leavingTrackers?.value
+        leavingTrackers = nil
+        let trackers = await Services.trackers(
+            services.configuration, services.openSockets(), eventLoops)
+        services.presence.withLock { $0.trackers = trackers }
+        services.sleepersTellTrackers()
     }
 
     /// Without it first, so that no torrent joins what is about to end.
@@ -136,19 +178,16 @@ extension Session {
 extension Services {
     /// Speaks the DHT at the port of peers.
     fileprivate func openDHT() async -> DHTDriver? {
-        if presence.withLock({ $0.sockets.isEmpty }) {
-            let sockets = await Ports.bindUDP(configuration, port: port)
-            presence.withLock { $0.sockets = sockets }
-        }
-        let sockets = presence.withLock { $0.sockets }
-        return await Self.dht(configuration, sockets, savesTable: savesDHTTable)
+        await Self.dht(configuration, openSockets(), savesTable: savesDHTTable)
     }
 
-    /// Closes sockets that nobody uses any more; trackers are asked from those of the start.
-    fileprivate func giveUp(_ sockets: [UDPSocket]) async {
-        for socket in sockets where !trackerSockets.contains(where: { $0 === socket }) {
-            await socket.close()
-        }
+    /// Those at the port of peers.
+    fileprivate func openSockets() async -> [UDPSocket] {
+        let open = presence.withLock { $0.sockets }
+        guard open.isEmpty else { return open }
+        let sockets = await Ports.bindUDP(configuration, port: port)
+        presence.withLock { $0.sockets = sockets }
+        return sockets
     }
 }
 
@@ -156,6 +195,7 @@ extension Torrent {
     /// The session takes part in other ways of finding peers than before.
     func followPresence() {
         guard takesPart else { return }
+        if trackers == nil { startTrackers() }
         seekNeighbours()
         joinDHT()
     }
@@ -167,6 +207,18 @@ extension Torrent {
         guard takesPart, let trackers else { return }
         await trackers.setPort(listenPort)
         await trackers.reannounce()
+    }
+
+    /// Trackers are not used any more: they have to be told by the driver that there was.
+    func forgetTrackers() async -> TrackerDriver? {
+        guard !isStopping, let driver = trackers else { return nil }
+        trackers = nil
+        let told = trackerCounters
+        // Who hears again that we have come counts from 0.
+        continuity.uploaded -= told.uploaded
+        continuity.downloaded -= told.downloaded
+        await driver.setHooks(TrackerDriver.Hooks(counters: { told }, found: { _, _, _ in }))
+        return driver
     }
 
     /// The DHT has ended; what it knew the torrent by is worth nothing.

@@ -19,6 +19,8 @@ public actor Session {
     var isStopped = false
     /// The last change of where the session is found, which the next one waits for.
     var switching: Task<EngineError?, Never>?
+    /// Trackers are told that all torrents leave, as they are not used any more.
+    var leavingTrackers: Task<Void, Never>?
     /// Writes totals, and watches the disks.
     var housekeeping: Task<Void, Never>?
     /// Divides the session's limits among its torrents.
@@ -73,6 +75,7 @@ public actor Session {
         await withTaskGroup(of: Void.self) { group in
             for torrent in services.directory.all { group.addTask { await self.remove(torrent) } }
             group.addTask { await self.services.leaveSleepers() }
+            if let leavingTrackers { group.addTask { await leavingTrackers.value } }
         }
         await services.shutdown()
         try? await loops.shutdownGracefully()

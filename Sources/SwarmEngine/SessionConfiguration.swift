@@ -18,6 +18,7 @@ public struct SessionConfiguration: Sendable {
     public var downloadLimit: ByteRate?
     /// Peers served at once; nil finds out how many go well.
     public var uploadSlots: Int?
+    /// Whether trackers are told of torrents, and asked for peers.
     public var usesTrackers = true
     /// Whether peers tell each other of peers (BEP 11). Never of those of private torrents.
     public var usesPEX = true

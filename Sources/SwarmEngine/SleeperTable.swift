@@ -2,6 +2,7 @@ import Discovery
 import PeerWire
 import Storage
 import SwarmScheduler
+import Tracker
 import Units
 
 /// What a torrent takes along when it falls asleep and when it wakes, so that nobody outside
@@ -12,6 +13,12 @@ struct Continuity: Sendable {
         case notYet
         indirect case laidBy(TrackerMemory)
         case underWay(TrackerDriver)
+
+        /// Where the first of its trackers is, if that is known.
+        var firstTracker: String? {
+            guard case .laidBy(let memory) = self else { return nil }
+            return memory.firstTracker?.origin
+        }
     }
 
     var announcing = Announcing.notYet
@@ -144,6 +151,31 @@ struct SleeperTable: Sendable {
             sleeper.dueAt != .distantFuture
         else { return }
         setDue(record, at: now)
+    }
+
+    /// Trackers are not used any more.
+    ///
+    /// - Returns: those that they have heard of, as they were.
+    mutating func forgetTrackers() -> [Sleeper] {
+        let known = sleepers.values.filter { sleeper in
+            if case .notYet = sleeper.continuity.announcing { false } else { true }
+        }
+        for sleeper in known {
+            var forgotten = sleeper
+            forgotten.continuity.announcing = .notYet
+            (forgotten.continuity.uploaded, forgotten.continuity.downloaded) = (0, 0)
+            forgotten.dueAt = .distantFuture
+            sleepers[sleeper.seed.record] = forgotten
+        }
+        return Array(known)
+    }
+
+    /// Trackers are used from now on: all begin, one after the other.
+    mutating func beginAll(now: Instant) {
+        for (record, sleeper) in sleepers where sleeper.dueAt == .distantFuture {
+            if case .underWay = sleeper.continuity.announcing { continue }
+            setDue(record, at: takeTurn(now: now))
+        }
     }
 
     /// All that trackers know of are announced anew, one after the other.

@@ -147,14 +147,15 @@ extension TorrentStorage {
 
 extension Session {
     /// Changes how the session behaves, as far as that can be while it runs: limits, how many
-    /// peers and connections, upload slots, peer exchange, the DHT, the local network, and how much
-    /// of a disk stays free. The rest of `configuration` counts when a session is made; the port
-    /// is `listen`'s.
+    /// peers and connections, upload slots, trackers, peer exchange, the DHT, the local network,
+    /// and how much of a disk stays free. The rest of `configuration` counts when a session is
+    /// made; the port is `listen`'s.
     public func setConfiguration(_ configuration: SessionConfiguration) async {
         services.adjust { present in
             present.maxPeers = configuration.maxPeers
             present.maxConnections = configuration.maxConnections
             present.uploadSlots = configuration.uploadSlots
+            present.usesTrackers = configuration.usesTrackers
             present.usesPEX = configuration.usesPEX
             present.usesDHT = configuration.usesDHT
             present.usesLSD = configuration.usesLSD

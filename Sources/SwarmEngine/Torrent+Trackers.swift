@@ -80,7 +80,7 @@ extension Torrent {
         }
     }
 
-    private var trackerCounters: TrackerDriver.Counters {
+    var trackerCounters: TrackerDriver.Counters {
         let (uploaded, downloaded) = (continuity.uploaded, continuity.downloaded)
         guard let machine else {
             return TrackerDriver.Counters(

@@ -55,6 +55,8 @@ public struct TrackerStatus: Hashable, Sendable {
 extension TrackerSchedule {
     public func url(of tracker: TrackerKey) -> TrackerURL? { self.tracker(tracker)?.url }
 
+    public var firstTracker: TrackerURL? { trackers.first?.url }
+
     /// Whether a tracker was told that we are here.
     public var isKnown: Bool {
         trackers.contains { $0.swarms.contains(where: \.isStarted) }

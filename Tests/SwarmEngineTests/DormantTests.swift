@@ -185,6 +185,29 @@ import Units
         try await tracker.stop()
     }
 
+    @Test func trackersAreToldOfSeedsThatSleepWhenTheyAreTurnedOffAndOn() async throws {
+        let tracker = try await StubTracker.start()
+        var manifest = try scratch.manifest(of: "content", .v1)
+        manifest.announceTiers = [[tracker.url]]
+        let session = try await session("state")
+        func use(_ isOn: Bool) async {
+            var configuration = session.configuration
+            configuration.usesTrackers = isOn
+            await session.setConfiguration(configuration)
+        }
+        let seed = try seed(manifest, in: session)
+        #expect(session.lay([seed]).count == 1)
+        try await eventually { await session.trackers(dormant: seed.record).first?.seeds == 1 }
+        await use(false)
+        #expect(await session.trackers(dormant: seed.record).isEmpty)
+        try await eventually { tracker.announces.map(\.event) == ["started", "stopped"] }
+        await use(true)
+        try await eventually { await session.trackers(dormant: seed.record).first?.seeds == 1 }
+        await session.shutdown()
+        #expect(tracker.announces.map(\.event) == ["started", "stopped", "started", "stopped"])
+        try await tracker.stop()
+    }
+
     private func seed(_ manifest: Metainfo, in session: Session) throws -> DormantSeed {
         let record = try #require(session.store).add(
             manifest.infoHash, name: manifest.name, folder: scratch.path,

@@ -3,6 +3,7 @@ import Discovery
 import Glibc
 import Hashing
 import Metainfo
+import Synchronization
 import Testing
 import Units
 
@@ -31,9 +32,10 @@ import Units
         return try await Session(configuration)
     }
 
-    private func seed(in session: Session) async throws -> Torrent {
-        let torrent = try await session.add(
-            TorrentRequest(metainfo: manifest, directory: scratch.path, mode: .seed))
+    private func seed(in session: Session, tracker url: String? = nil) async throws -> Torrent {
+        var request = TorrentRequest(metainfo: manifest, directory: scratch.path, mode: .seed)
+        request.trackers = url.map { [[$0]] }
+        let torrent = try await session.add(request)
         try await TransferTests.completion(of: torrent)
         return torrent
     }
@@ -116,6 +118,71 @@ import Units
         await change(session) { $0.usesLSD = false }
         #expect(session.services.localDiscovery == nil)
         await session.shutdown()
+    }
+
+    @Test func trackersAreToldWhenTheyAreTurnedOnAndOff() async throws {
+        let tracker = try await StubTracker.start()
+        let session = try await session { $0.usesDHT = false }
+        let torrent = try await seed(in: session, tracker: tracker.url)
+        #expect(await torrent.trackers().isEmpty)
+        await change(session) { $0.usesTrackers = true }
+        try await eventually { tracker.announces.map(\.event) == ["started"] }
+        await change(session) { $0.usesTrackers = false }
+        #expect(session.services.trackers == nil)
+        #expect(await torrent.trackers().isEmpty)
+        // They hear of it in the order in which it was done.
+        await change(session) { $0.usesTrackers = true }
+        try await eventually {
+            tracker.announces.map(\.event) == ["started", "stopped", "started"]
+        }
+        #expect(tracker.announces.allSatisfy { $0.left == 0 })
+        await change(session) { $0.usesTrackers = false }
+        await session.shutdown()
+        #expect(tracker.announces.map(\.event) == ["started", "stopped", "started", "stopped"])
+        try await tracker.stop()
+    }
+
+    @Test func trackersThatHearAgainThatWeHaveComeCountFromZero() async throws {
+        let tracker = try await StubTracker.start()
+        let seeding = try await session { ($0.usesDHT, $0.usesTrackers) = (false, true) }
+        _ = try await seed(in: seeding, tracker: tracker.url)
+        let fetching = try await session { $0.usesDHT = false }
+        let fetch = try await fetch(
+            in: fetching, to: "counted", from: [TransferTests.endpoint(of: seeding)])
+        try await TransferTests.completion(of: fetch)
+        await fetching.shutdown()
+        await change(seeding) { $0.usesTrackers = false }
+        await change(seeding) { $0.usesTrackers = true }
+        try await eventually { tracker.announces.count == 3 }
+        await seeding.shutdown()
+        #expect(tracker.announces.map(\.uploaded) == [0, 300_000, 0, 0])
+        try await tracker.stop()
+    }
+
+    @Test func trackersOverUDPAreAskedFromThePortOfPeers() async throws {
+        let tracker = try await StubUDPTracker.start()
+        let session = try await session { ($0.usesDHT, $0.usesTrackers) = (false, true) }
+        _ = try await seed(in: session, tracker: tracker.url)
+        let (before, after) = (session.port, try await freePort())
+        try await eventually { tracker.announces.count == 1 }
+        try await session.listen(at: after)
+        #expect(
+            session.services.presence.withLock { $0.sockets.map(\.localEndpoint.port) } == [after])
+        await session.shutdown()
+        #expect(tracker.announces.map(\.source) == [before, after])
+        #expect(tracker.announces.map(\.port) == [before, after])
+        #expect(tracker.announces.map(\.event) == [2, 3])
+        await tracker.stop()
+    }
+
+    private func eventually(
+        sourceLocation: SourceLocation = #_sourceLocation, _ isTrue: () async throws -> Bool
+    ) async throws {
+        for _ in 0..<600 {
+            if try await isTrue() { return }
+            try await Task.sleep(for: .milliseconds(25))
+        }
+        Issue.record("it did not come about in time", sourceLocation: sourceLocation)
     }
 
     @Test func changesThatComeTogetherEndAsTheLastOneSays() async throws {

@@ -82,6 +82,31 @@ import Units
         #expect(late.isEmpty)
     }
 
+    @Test func seedsOfWhichTrackersAreToForgetBeginAnewOneAfterTheOther() throws {
+        var table = SleeperTable()
+        var known = Continuity()
+        (known.uploaded, known.downloaded) = (7, 8)
+        known.announcing = .laidBy(
+            memory(of: seed(1), leechers: 0, answeredAt: start, url: try url()))
+        table.lay(seed(1), known)
+        // Its turn was taken while there were no trackers.
+        table.lay(seed(2), now: start)
+        #expect(table.takeDue(now: start + .seconds(1)).count == 1)
+        let forgotten = table.forgetTrackers()
+        #expect(forgotten.map(\.seed.record) == [seed(1).record])
+        #expect(forgotten.first?.continuity.uploaded == 7)
+        #expect(table.forgetTrackers().isEmpty)
+        #expect(table.takeDue(now: start + .seconds(4_000)).isEmpty)
+
+        let later = start + .seconds(5_000)
+        table.beginAll(now: later)
+        let due = table.takeDue(now: later + .seconds(1))
+        #expect(due.count == 2)
+        #expect(due.allSatisfy { if case .begin = $0 { true } else { false } })
+        #expect(table.sleepers.values.allSatisfy { $0.continuity.uploaded == 0 })
+        #expect(table.takeDue(now: later + .seconds(4_000)).isEmpty)
+    }
+
     @Test func peersAreDialledWhereSomebodyFetches() throws {
         let url = try url()
         let named = NamedSources(

@@ -1,6 +1,8 @@
+import Discovery
 import NIOCore
 import NIOPosix
 import Synchronization
+import Transport
 import Units
 
 /// An HTTP tracker on loopback that answers every announce alike, and notes what it was told.
@@ -94,5 +96,50 @@ private final class Answerer: ChannelInboundHandler {
             string: "HTTP/1.1 200 OK\r\nContent-Length: \(body.count)\r\n\r\n")
         answer.writeBytes(body)
         context.writeAndFlush(wrapOutboundOut(answer), promise: nil)
+    }
+}
+
+/// The same over UDP, where it matters from which port somebody asks.
+final class StubUDPTracker: DatagramReceiver {
+    struct Announce: Sendable {
+        let source: UInt16
+        /// Where peers are to be accepted.
+        let port: UInt16
+        /// 2 is started, 3 is stopped.
+        let event: UInt8
+    }
+
+    private let socket: UDPSocket
+    private let heard = Mutex<[Announce]>([])
+
+    var announces: [Announce] { heard.withLock(\.self) }
+    var url: String { "udp://127.0.0.1:\(socket.localEndpoint.port)/announce" }
+
+    private init(_ socket: UDPSocket) { self.socket = socket }
+
+    static func start() async throws -> StubUDPTracker {
+        let home = Endpoint(ipv4: 0x7F00_0001, port: 0)
+        let tracker = StubUDPTracker(try await UDPSocket.bind(to: home))
+        await tracker.socket.add(tracker)
+        return tracker
+    }
+
+    func stop() async { await socket.close() }
+
+    func receive(
+        _ datagram: UnsafeRawBufferPointer, from sender: Endpoint, now: Instant
+    ) -> Bool {
+        guard datagram.count >= 16 else { return false }
+        let head = Array(datagram[8..<16])
+        if head[3] == 0 {
+            socket.write(head + Array(repeating: 0xC1, count: 8), to: sender)
+        } else if datagram.count >= 98 {
+            let port = UInt16(datagram[96]) << 8 | UInt16(datagram[97])
+            heard.withLock {
+                $0.append(Announce(source: sender.port, port: port, event: datagram[83]))
+            }
+            socket.write(head + [0, 0, 7, 8, 0, 0, 0, 0, 0, 0, 0, 1], to: sender)
+        }
+        return true
     }
 }
