@@ -131,7 +131,6 @@ extension Seedbox {
         var configuration = SessionConfiguration()
         configuration.port = network.port
         configuration.bindAddress = network.bind
-        configuration.usesTrackers = network.usesTrackers
         configuration.dhtBootstrap = network.dhtBootstrap?.map {
             DHTPlace(host: $0.host, port: $0.port)
         }
@@ -160,6 +159,7 @@ extension SessionConfiguration {
     fileprivate mutating func take(_ settings: Settings) {
         maxPeers = settings.network.maxPeersPerTorrent
         maxConnections = settings.network.maxPeers
+        usesTrackers = settings.network.usesTrackers
         usesPEX = settings.network.usesPEX
         usesDHT = settings.network.usesDHT
         usesLSD = settings.network.usesLSD

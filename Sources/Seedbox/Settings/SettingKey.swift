@@ -78,8 +78,7 @@ extension SettingKey {
         SettingKey(
             "network.pex", \.network.usesPEX, .flag, "Let peers tell of peers."),
         SettingKey(
-            "network.trackers", \.network.usesTrackers, .flag, reach: .start,
-            "Ask trackers for peers."),
+            "network.trackers", \.network.usesTrackers, .flag, "Ask trackers for peers."),
         SettingKey(
             "network.dht-bootstrap", \.network.dhtBootstrap,
             .optional(.list(of: .hostAndPort)), reach: .start, option: "dht-bootstrap",
