@@ -93,6 +93,27 @@ import Testing
         #expect(try daemon.end().status == 143)
     }
 
+    @Test func aPortThatCannotBeTakenLeavesAllSettingsAsTheyWere() throws {
+        let file = "home/.config/swarm/config.toml"
+        try swarm.folder.file(file, "[network]\nport = 0\n")
+        var environment = Self.alone
+        environment["SWARM_PORT"] = nil
+        let daemon = try Running(swarm, ["daemon"], environment: environment)
+        let page = try #require(try daemon.event("ready")["page"] as? String)
+        let taken = try #require(URL(string: page)?.port)
+        let secret = "[api]\npassword = \"correct horse\"\n"
+        try swarm.folder.file(file, "[network]\nport = \(taken)\n" + secret)
+        daemon.signal(SIGHUP)
+        try daemon.wait(for: "the settings were not taken")
+        #expect(try content(of: page + "api/v1/torrents").contains("revision"))
+        try swarm.folder.file(file, "[network]\nport = 0\n" + secret)
+        daemon.signal(SIGHUP)
+        try daemon.wait(for: "the settings were read again")
+        #expect(try content(of: page + "api/v1/torrents").isEmpty)
+        daemon.signal(SIGTERM)
+        #expect(try daemon.end().status == 143)
+    }
+
     @Test("R16 nobody else can look into the state")
     func theStateIsOnesOwn() throws {
         let daemon = try start()

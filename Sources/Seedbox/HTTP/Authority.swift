@@ -20,15 +20,16 @@ public final class Authority: Sendable {
         case busy
     }
 
-    private struct Token: Sendable {
+    fileprivate struct Token: Sendable {
         let digest: [UInt8]
         let grant: Grant
     }
 
-    private struct Secrets: Sendable {
-        let password: ScryptHash?
-        let tokens: [Token]
-        var areSet: Bool { password != nil || !tokens.isEmpty }
+    /// What has to be shown.
+    struct Secrets: Sendable {
+        fileprivate let password: ScryptHash?
+        fileprivate let tokens: [Token]
+        fileprivate var areSet: Bool { password != nil || !tokens.isEmpty }
     }
 
     private struct State: Sendable {
@@ -56,9 +57,15 @@ public final class Authority: Sendable {
         state = Mutex(State(secrets: try Self.secrets(of: settings, cost: cost, logger)))
     }
 
-    /// Takes what the settings say now; what was wrong before stays counted.
-    public func reload(_ settings: Settings.API, logger: Logger) throws(SeedboxError) {
-        let secrets = try Self.secrets(of: settings, cost: .interactive, logger)
+    /// What `take` takes. Reads files, so that it may fail.
+    static func secrets(
+        of settings: Settings.API, logger: Logger
+    ) throws(SeedboxError) -> Secrets {
+        try secrets(of: settings, cost: .interactive, logger)
+    }
+
+    /// Wants these from now on; what was wrong before stays counted.
+    func take(_ secrets: Secrets) {
         state.withLock {
             $0.secrets = secrets
             $0.right = nil

@@ -31,10 +31,16 @@ extension Seedbox {
     private func take(
         _ settings: Settings, _ changes: SettingsChanges, given: Settings? = nil
     ) async throws(SeedboxError) {
+        let port = self.settings.network.port
         try await listen(at: settings.network.port)
         let text = changes.text
-        try stored { store throws(SessionStoreError) in
-            try store.set(text, named: Self.settingsName)
+        do throws(SeedboxError) {
+            try stored { store throws(SessionStoreError) in
+                try store.set(text, named: Self.settingsName)
+            }
+        } catch {
+            try? await session.listen(at: port)
+            throw error
         }
         self.changes = changes
         if let given { givenSettings = given }

@@ -126,9 +126,11 @@ public final class SeedboxDaemon: Sendable {
         manager?.reloading()
         do {
             let fresh = try reloaded()
-            try authority.reload(fresh.api, logger: logger)
-            server.reload(fresh.api)
+            // All that may fail comes first, so that it leaves everything as it was.
+            let secrets = try Authority.secrets(of: fresh.api, logger: logger)
             try await seedbox.reload(fresh)
+            authority.take(secrets)
+            server.reload(fresh.api)
             output.apply(seedbox.settings)
             logger.notice("the settings were read again")
         } catch {
