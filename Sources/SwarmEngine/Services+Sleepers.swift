@@ -221,7 +221,9 @@ extension Services {
         let known = try? withStore(otherwise: nil) { store throws(SessionStoreError) in
             try store.torrent(record)
         }
-        guard let bytes = known?.metainfo, let metainfo = try? Metainfo(kept: bytes) else { return [] }
+        guard let bytes = known?.metainfo, let metainfo = try? Metainfo(kept: bytes) else {
+            return []
+        }
         return metainfo.announceTiers.map { tier in
             tier.compactMap { try? trackerURL($0) }
         }.filter { !$0.isEmpty }

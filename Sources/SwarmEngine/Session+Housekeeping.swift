@@ -28,8 +28,8 @@ extension Session {
         if let failure = failure ?? EngineError.stopped { throw failure }
     }
 
-    /// Writes totals and peers down, looks at what is free on the disks, and gives back memory, as soon as
-    /// there is a torrent.
+    /// Writes totals and peers down, looks at what is free on the disks, and gives back memory, as
+    /// soon as there is a torrent.
     func keepHouse() {
         guard housekeeping == nil, !isStopped else { return }
         housekeeping = Task { [weak self] in
