@@ -90,6 +90,8 @@ public actor TrackerDriver {
     private var timer: Scheduled<Void>?
     private var timerAt = Instant.distantFuture
     private var stopWaiters: [CheckedContinuation<Void, Never>] = []
+    /// What was given up to stop; it ends by itself, and soon.
+    private var givenUp: [Task<Void, Never>] = []
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         eventLoop.executor.asUnownedSerialExecutor()
@@ -189,6 +191,10 @@ public actor TrackerDriver {
             stopWaiters.append(waiter)
             handle(.stop)
         }
+        // Their last step is made on our loop, which may end when this returns.
+        let ending = givenUp
+        givenUp = []
+        for task in ending { await task.value }
     }
 
     // MARK: The machine
@@ -205,7 +211,10 @@ public actor TrackerDriver {
             tasks[announce.attempt] = Task { await self.announce(announce) }
         case .scrape(let scrape):
             tasks[scrape.attempt] = Task { await self.scrape(scrape) }
-        case .cancel(let attempt): tasks.removeValue(forKey: attempt)?.cancel()
+        case .cancel(let attempt):
+            guard let task = tasks.removeValue(forKey: attempt) else { break }
+            task.cancel()
+            if !stopWaiters.isEmpty { givenUp.append(task) }
         case .peers(let peers, named: _, let infoHash, let tracker):
             if let url = schedule.url(of: tracker) { hooks.found(peers, infoHash, url) }
         case .externalAddress(let address, let tracker):

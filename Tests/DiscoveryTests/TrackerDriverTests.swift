@@ -129,8 +129,15 @@ private func query(_ uri: String) -> [String: String] {
             _ = await first.first(1)
             // The silent one may have heard `started`, so it is told; nobody answers.
             let begin = ContinuousClock.now
+            let ended = Happenings<Bool>()
+            await driver.setHooks(
+                TrackerDriver.Hooks(
+                    counters: { TrackerDriver.Counters(uploaded: 0, downloaded: 0, left: 5) },
+                    found: { _, _, _ in }, quiet: { ended.add(true) }))
             await driver.stop(within: .milliseconds(50))
             #expect(ContinuousClock.now - begin < .seconds(20))
+            // What was given up has ended, too: the loop may end now.
+            #expect(!ended.all.isEmpty)
             let status = await driver.snapshot().trackers
             #expect(status.map(\.swarms[0].state) == [.idle, .idle])
         }
