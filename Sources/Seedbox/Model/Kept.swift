@@ -34,6 +34,8 @@ struct Member {
     var downloadedBefore: Int64 = 0
     var uploadedBefore: Int64 = 0
     var wastedBefore: Int64 = 0
+    /// Something of it was missing, and whoever wants it waits for the rest.
+    var isAwaited = false
     /// When something of it last came, or it began to fetch; nil while it does not.
     var progressedAt: Int64?
     /// When seeding last began, in seconds since 1970.

@@ -206,6 +206,7 @@ extension Seedbox {
             try recount(id, selection.wanted)
             return rouse(id)
         }
+        if catalogue.row(id)?.isComplete == false { members[id]?.isAwaited = true }
         do throws(EngineError) {
             try await torrent.select(selection.wanted, priorities: selection.priorities)
         } catch {

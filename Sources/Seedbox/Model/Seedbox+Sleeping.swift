@@ -8,7 +8,7 @@ import Units
 extension Seedbox {
     func take(_ happening: Happening, of id: TorrentID) async {
         switch happening {
-        case .awake(let event): take(event, of: id)
+        case .awake(let event): await take(event, of: id)
         case .dormant(.wanted): rouse(id)
         case .dormant(.announced):
             note(await session.trackers(dormant: id.record), of: id)

@@ -10,12 +10,13 @@ import Units
 // MARK: - What happens to torrents
 
 extension Seedbox {
-    func take(_ event: TorrentEvent, of id: TorrentID) {
+    func take(_ event: TorrentEvent, of id: TorrentID) async {
         guard members[id] != nil else { return }
         switch event {
         case .metadata(let metainfo): learn(metainfo, of: id)
         case .connected: disturbed.insert(id)
-        case .completed: completed(id)
+        case .resumed(let bytesDone, _): members[id]?.isAwaited = misses(id, having: bytesDone)
+        case .completed: await completed(id)
         case .trackerWarning(_, let text): trouble(id, .trackerWarning, text)
         case .trackerFailed(_, let error): trouble(id, .trackerError, "\(error)")
         case .diskFull(let error):
@@ -38,7 +39,7 @@ extension Seedbox {
             log.info(
                 "a piece failed its hash",
                 metadata: ["torrent": "\(id.rawValue)", "piece": "\(piece.position)"])
-        case .fetchingMetadata, .resumed, .pieceCompleted, .peerBanned: break
+        case .fetchingMetadata, .pieceCompleted, .peerBanned: break
         }
     }
 
@@ -49,8 +50,18 @@ extension Seedbox {
         do throws(SeedboxError) { try save([id]) } catch { say(error) }
     }
 
-    private func completed(_ id: TorrentID) {
-        guard let row = catalogue.row(id), row.completed == nil, row.content != nil else { return }
+    private func misses(_ id: TorrentID, having bytesDone: Int64) -> Bool {
+        catalogue.row(id).map { bytesDone < $0.bytesWanted } ?? false
+    }
+
+    private func completed(_ id: TorrentID) async {
+        // Content that was there when it was added has not been fetched by us: nobody waits for it.
+        let wasAwaited = members[id]?.isAwaited ?? false
+        members[id]?.isAwaited = false
+        // Who is told of it is told how much has come.
+        if wasAwaited, let torrent = torrent(id) { await poll(id, torrent, now: Self.now) }
+        guard let row = catalogue.row(id), row.content != nil, row.completed == nil || wasAwaited
+        else { return }
         let now = Self.now
         members[id]?.seedingSince = now
         catalogue.update(id) { row in
@@ -60,8 +71,7 @@ extension Seedbox {
             if row.state == .downloading { row.state = .seeding }
         }
         do throws(SeedboxError) { try save([id]) } catch { say(error) }
-        // Content that was there when it was added has not been fetched by us: nobody waits for it.
-        if row.downloaded > 0 || row.state == .downloading { tell(.completed, id) }
+        if wasAwaited { tell(.completed, id) }
         followQueue()
     }
 
