@@ -109,7 +109,9 @@ extension Torrent: PeerConduitOwner {
         guard waiting.removeValue(forKey: conduit.id) == nil else { return }
         guard let key = conduit.key else {
             if let failure = HandshakeFailure(reason) { services.counters.count(failure) }
-            if !conduit.isIncoming { run(.dialFailed(conduit.remote, CloseReason(reason))) }
+            // Who dialled says itself that nothing came of it.
+            guard !conduit.isIncoming, conduit.wasOpen else { return }
+            run(.dialFailed(conduit.remote, CloseReason(reason)))
             return
         }
         let slot = Int(key.slot)

@@ -51,6 +51,8 @@ public final class PeerConduit: ChannelInboundHandler, @unchecked Sendable {
     private var timer: NIOScheduledCallback?
     private var timerAt: Instant?
     private var isClosed = false
+    /// The connection came about, whatever became of it.
+    public private(set) var wasOpen = false
     private var needsFlush = false
     private var isDelivering = false
     /// What is on its way into the kernel besides blocks, which the owner counts.
@@ -194,7 +196,10 @@ public final class PeerConduit: ChannelInboundHandler, @unchecked Sendable {
         if context.channel.isActive { begin(context) }
     }
 
-    public func channelActive(context: ChannelHandlerContext) { begin(context) }
+    public func channelActive(context: ChannelHandlerContext) {
+        wasOpen = true
+        begin(context)
+    }
 
     public func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
