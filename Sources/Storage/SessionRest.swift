@@ -36,6 +36,32 @@ extension SessionStore {
     }
 }
 
+extension SessionStore {
+    /// Whether the folder of the torrent is not the one that its pieces were recorded in, and has
+    /// nothing of it: its disk is most likely not mounted.
+    public func isDiskMissing(of id: TorrentRecord.ID) throws(SessionStoreError) -> Bool {
+        try reading { db in
+            let found = try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT folder, name, folder_device, folder_inode
+                    FROM resume JOIN torrents ON torrents.id = resume.torrent WHERE torrent = ?
+                    """, arguments: [id.rawValue])
+            guard let found else { return false }
+            let folder = try found.decode(String.self, atIndex: 0)
+            let content = folder + "/" + (try found.decode(String.self, atIndex: 1))
+            let recorded = FolderIdentity(
+                device: UInt64(bitPattern: try found.decode(atIndex: 2)),
+                inode: UInt64(bitPattern: try found.decode(atIndex: 3)))
+            guard let now = FolderIdentity(at: folder) else {
+                return recorded.device != DiskPools.device(of: folder)
+            }
+            return recorded.mayBeUnmounted(now: now)
+                && [content, content + ".part"].allSatisfy { FileIdentity(at: $0) == nil }
+        }
+    }
+}
+
 extension FolderIdentity {
     /// Of what is at the path now; nil if nothing is.
     fileprivate init?(at path: String) {

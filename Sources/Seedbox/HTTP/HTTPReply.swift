@@ -86,6 +86,7 @@ extension HTTPFailure {
             case .exists: (.conflict, "exists")
             case .storage: (.internalServerError, "storage")
             case .noMetadata, .lacksHashes: (.conflict, "no-metadata")
+            case .diskMissing: (.conflict, "disk-missing")
             case .stopping: (.serviceUnavailable, "stopping")
             }
         self.init(status, code, "\(error)")

@@ -10,6 +10,7 @@ extension Seedbox {
     /// that is paused is paused again after it. Returns when that is recorded.
     public func recheck(_ ids: [TorrentID]) async throws(SeedboxError) {
         try expect(ids)
+        for id in ids { try expectDisk(of: id) }
         try await holding(ids) { () async throws(SeedboxError) in
             for id in ids where members[id] != nil && catalogue.row(id)?.content != nil {
                 try stored { store throws(SessionStoreError) in
@@ -24,6 +25,15 @@ extension Seedbox {
             }
         }
         followQueue()
+    }
+
+    /// Nothing is looked for, and then fetched again, where its disk is only not mounted.
+    private func expectDisk(of id: TorrentID) throws(SeedboxError) {
+        let isMissing = try stored { store throws(SessionStoreError) in
+            try store.isDiskMissing(of: id.record)
+        }
+        guard isMissing, let row = catalogue.row(id) else { return }
+        throw .diskMissing(row.name, folder: row.folder)
     }
 
     /// Keeps the content in another folder: moved there, or, without `movingData`, taken to be

@@ -92,6 +92,8 @@ public enum SeedboxError: Error, Hashable, Sendable, CustomStringConvertible {
     case noMetadata(String)
     /// The same of the v2 hashes of a hybrid torrent that is known by its v1 hash.
     case lacksHashes(String)
+    /// What there was of the content is not where it was.
+    case diskMissing(String, folder: String)
     case stopping
 
     public var description: String {
@@ -108,6 +110,9 @@ public enum SeedboxError: Error, Hashable, Sendable, CustomStringConvertible {
         case .noMetadata(let name): "\(name): what it holds is not known yet"
         case .lacksHashes(let name):
             "\(name): not all of its v2 hashes are known before all of it is here"
+        case .diskMissing(let name, let folder):
+            "\(name): nothing of it is in \(folder) any more: mount its disk, or remove it and add "
+                + "it again"
         case .stopping: "the seedbox is about to stop"
         }
     }
