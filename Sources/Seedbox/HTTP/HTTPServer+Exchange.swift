@@ -130,7 +130,11 @@ extension HTTPServer {
                 "no password is set, so only this machine may ask, and without a proxy: "
                     + "set api.password-file or a token")
         case .unknown: throw .unauthorized("a password or a token is needed")
-        case .wrong: throw .unauthorized("wrong password or token")
+        case .wrong:
+            // Who tries again and again has to wait, so that nobody can fill the log.
+            logger.notice(
+                "a wrong password or token", metadata: ["from": "\("\(sender.remote)".shownInLog)"])
+            throw .unauthorized("wrong password or token")
         case .mustWait(let seconds):
             throw HTTPFailure(
                 .tooManyRequests, "too-many-failures",
