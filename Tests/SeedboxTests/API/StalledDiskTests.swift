@@ -31,7 +31,7 @@ final class StalledDisk: Sendable {
     func letGo() { for _ in 0..<count { gate.signal() } }
 }
 
-@Suite(.timeLimit(.minutes(3))) struct StalledDiskTests {
+@Suite(.timeLimit(.minutes(15))) struct StalledDiskTests {
     private static let pages = [
         "/api/v1/torrents", "/api/v1/torrents?since=0", "/api/v1/session", "/api/v1/settings",
         "/api/v1/categories", "/api/v1/torrents/1", "/api/v1/torrents/1/peers",
