@@ -137,7 +137,7 @@ extension TrackerStatus {
         return snapshot.trackers.map { tracker in
             let swarm = tracker.swarms.first { $0.state != .idle } ?? tracker.swarms.first
             return TrackerStatus(
-                url: "\(tracker.url)", tier: tracker.tier, state: .init(swarm?.state),
+                url: tracker.url.given, tier: tracker.tier, state: .init(swarm?.state),
                 message: swarm?.lastError.map { "\($0)" } ?? swarm?.warning,
                 failCount: swarm?.failCount ?? 0, seeds: tracker.counts.seeders,
                 leechers: tracker.counts.leechers, downloads: tracker.counts.downloads,

@@ -21,10 +21,12 @@ public struct TrackerURL: Hashable, Sendable {
         let path: String
         let query: String?
         let credentials: Credentials?
+        /// Where it is not what the others make.
+        let given: String?
 
         init(
             scheme: Scheme, host: String, port: UInt16, path: String, query: String?,
-            credentials: Credentials?
+            credentials: Credentials?, given: String?
         ) {
             self.scheme = scheme
             self.host = host
@@ -32,10 +34,11 @@ public struct TrackerURL: Hashable, Sendable {
             self.path = path
             self.query = query
             self.credentials = credentials
+            self.given = given
         }
     }
 
-    private let parts: Parts
+    private var parts: Parts
 
     public var scheme: Scheme { parts.scheme }
     /// A name in lower case, or an address without brackets.
@@ -68,17 +71,21 @@ public struct TrackerURL: Hashable, Sendable {
                 parts.host, allowsInternationalNames: allowsInternationalNames),
             port: try parts.port ?? Self.defaultPort(of: scheme),
             path: PercentCoding.normalizedPath(parts.path), query: query,
-            credentials: parts.credentials)
+            credentials: parts.credentials, given: String(text))
         if let name = query.flatMap(Self.reservedParameter(in:)) { throw .reservedParameter(name) }
     }
 
     init(
         scheme: Scheme, host: String, port: UInt16, path: String, query: String?,
-        credentials: Credentials?
+        credentials: Credentials?, given: String? = nil
     ) {
         parts = Parts(
             scheme: scheme, host: host, port: port, path: path, query: query,
-            credentials: credentials)
+            credentials: credentials, given: nil)
+        guard let given, given != text else { return }
+        parts = Parts(
+            scheme: scheme, host: host, port: port, path: path, query: query,
+            credentials: credentials, given: given)
     }
 
     public static func == (a: TrackerURL, b: TrackerURL) -> Bool {
@@ -102,6 +109,9 @@ public struct TrackerURL: Hashable, Sendable {
 
     /// The URL in full, secrets in path and query included; for requests, not for logs.
     public var text: String { origin + path + (query.map { "?\($0)" } ?? "") }
+
+    /// The URL as it was given, passkey and password included: for who has given it.
+    public var given: String { parts.given ?? text }
 
     /// Scheme, host and port: who is asked.
     public var origin: String {

@@ -176,7 +176,7 @@ extension PeerOrigins {
     fileprivate var words: [String] {
         let names: [(PeerOrigins, String)] = [
             (.tracker, "tracker"), (.dht, "dht"), (.pex, "pex"), (.lsd, "lsd"),
-            (.incoming, "incoming"), (.explicit, "link"),
+            (.incoming, "incoming"), (.explicit, "link"), (.resume, "earlier"),
         ]
         return names.filter { contains($0.0) }.map(\.1)
     }

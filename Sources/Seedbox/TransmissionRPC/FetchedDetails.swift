@@ -1,5 +1,6 @@
 import FoundationEssentials
 import JSONText
+import Metainfo
 import Units
 
 /// What of a torrent is not in its row, as far as it was asked for.
@@ -13,6 +14,14 @@ struct FetchedDetails {
     var peers: [PeerRow] = []
     var trackers: [TrackerRow] = []
     var pieces: PieceMap?
+
+    /// For those who may only read: passkeys are the account's.
+    mutating func hideSecrets() {
+        for index in trackers.indices { trackers[index].url = redacted(trackers[index].url) }
+        guard var link = try? MagnetLink(magnet) else { return }
+        link.trackers = []
+        magnet = link.text
+    }
 
     func write(
         _ field: TorrentField, of row: TorrentRow, _ spelling: Spelling,
@@ -128,11 +137,11 @@ struct FetchedDetails {
     private func writeOrigins(_ spelling: Spelling, into out: inout JSONWriter) {
         var counts: [String: Int] = [:]
         for peer in peers {
-            let source = peer.isIncoming ? "incoming" : peer.sources.first ?? "link"
-            counts[source, default: 0] += 1
+            let source = peer.isIncoming ? "incoming" : peer.sources.first ?? "earlier"
+            counts[source == "link" ? "earlier" : source, default: 0] += 1
         }
         let origins = [
-            ("fromCache", "link"), ("fromDht", "dht"), ("fromIncoming", "incoming"),
+            ("fromCache", "earlier"), ("fromDht", "dht"), ("fromIncoming", "incoming"),
             ("fromLpd", "lsd"), ("fromLtep", ""), ("fromPex", "pex"), ("fromTracker", "tracker"),
         ]
         out.beginObject()

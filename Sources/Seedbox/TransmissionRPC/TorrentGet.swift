@@ -4,7 +4,7 @@ extension TransmissionRPC {
     /// Torrents are written while they are sent, so that ten thousand of them are never in memory
     /// together: all of them from their rows, or one after the other where more is to be fetched.
     func torrentGet(
-        _ arguments: RPCArguments, _ spelling: Spelling
+        _ arguments: RPCArguments, _ spelling: Spelling, hidesSecrets: Bool
     ) async throws(RPCFailure) -> RPCResult {
         let fields = try TorrentFields(arguments)
         let choice = try arguments.torrents()
@@ -15,7 +15,7 @@ extension TransmissionRPC {
             return .stream(
                 TorrentParts(
                     seedbox: seedbox, ids: ids(of: choice), fields: fields, defaults: defaults,
-                    removed: removed))
+                    removed: removed, hidesSecrets: hidesSecrets))
         }
         let view = TorrentView(defaults: defaults)
         // Where too much has changed, or is forgotten, all of them may have.

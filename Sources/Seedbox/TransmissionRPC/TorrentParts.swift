@@ -10,6 +10,7 @@ struct TorrentParts: AsyncSequence, Sendable {
     let fields: TorrentFields
     let defaults: TorrentDefaults
     let removed: [TorrentID]?
+    let hidesSecrets: Bool
 
     func makeAsyncIterator() -> Iterator { Iterator(parts: self) }
 
@@ -31,7 +32,8 @@ struct TorrentParts: AsyncSequence, Sendable {
                 next += 1
                 // One that was removed meanwhile is passed over.
                 guard let row = parts.seedbox.catalogue.row(id) else { continue }
-                let details = await parts.seedbox.details(of: id, parts.fields.needs)
+                var details = await parts.seedbox.details(of: id, parts.fields.needs)
+                if parts.hidesSecrets { details.hideSecrets() }
                 let view = TorrentView(defaults: parts.defaults, details: details)
                 parts.fields.write(row, view, into: &out)
             }

@@ -111,7 +111,7 @@ public struct TransmissionRPC: Sendable {
                 throw RPCFailure(
                     .invalidRequest, "needs a token with the scope '\(method.scope.rawValue)'")
             }
-            result = try await run(method, request)
+            result = try await run(method, request, for: grant)
         } catch {
             return request.isNotification
                 ? .empty : Self.reply(request.dialect.failure(error))
@@ -139,11 +139,13 @@ public struct TransmissionRPC: Sendable {
     }
 
     private func run(
-        _ method: RPCMethod, _ request: RPCRequest
+        _ method: RPCMethod, _ request: RPCRequest, for grant: Grant
     ) async throws(RPCFailure) -> RPCResult {
         let arguments = request.arguments
         switch method {
-        case .torrentGet: return try await torrentGet(arguments, request.spelling)
+        case .torrentGet:
+            let hidesSecrets = grant.scope < .control
+            return try await torrentGet(arguments, request.spelling, hidesSecrets: hidesSecrets)
         case .torrentAdd: return .value(try await torrentAdd(arguments, request.spelling))
         case .torrentSet: try await torrentSet(arguments)
         case .torrentRemove: try await torrentRemove(arguments)

@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import Metainfo
 import Testing
 import Units
 
@@ -401,6 +402,24 @@ import Units
         #expect(torrent.isWhole(in: box.folder))
         await box.box.shutdown()
         await seed.box.shutdown()
+    }
+
+    /// What is shown of them is what programs write back.
+    @Test func passkeysAndPasswordsOfTrackersAreShownAsTheyAre() async throws {
+        let key = "http://127.0.0.1:1/0123456789abcdef/announce?key=1"
+        let word = "http://me:word@127.0.0.1:1/announce.php"
+        let box = try await TestBox.open("box", in: scratch)
+        let torrent = TestTorrent("Album", tracker: key)
+        let id = try await box.box.add(AddRequest(.manifest(torrent.manifest))).id
+        try await box.wait(for: id, "is active") { $0.state == .downloading }
+        #expect(try await box.box.trackers(of: id).map(\.url) == [key])
+        var changes = TorrentChanges()
+        changes.trackers = [[key], [word]]
+        try await box.box.change([id], changes)
+        #expect(try await box.box.trackers(of: id).map(\.url) == [key, word])
+        #expect(try Metainfo(await box.box.manifest(of: id)).announceTiers == [[key], [word]])
+        #expect(try await MagnetLink(box.box.magnet(of: id)).trackers == [key, word])
+        await box.box.shutdown()
     }
 
     @Test func trackersThatAreSetAreKeptAndShown() async throws {
