@@ -34,12 +34,14 @@ import Units
     }
 
     /// Waits for what other threads bring about.
-    private func eventually(_ isTrue: () async throws -> Bool) async throws {
+    private func eventually(
+        _ isTrue: () async throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
         for _ in 0..<600 {
             if try await isTrue() { return }
             try await Task.sleep(for: .milliseconds(25))
         }
-        Issue.record("it did not come about in time")
+        Issue.record("it did not come about in time", sourceLocation: sourceLocation)
     }
 
     private func isSeeding(_ torrent: Torrent) async -> Bool {
