@@ -1,4 +1,5 @@
 import Glibc
+import JSONText
 import Testing
 import Units
 
@@ -152,6 +153,39 @@ import Units
         #expect(origin("limits.up") == "SWARM_LIMITS_UP")
         #expect(origin("network.bind").hasSuffix("config.toml:3:8"))
         #expect(origin("network.dht") == "default")
+    }
+
+    @Test func whatAChangeAtRunTimeHidesIsNamed() throws {
+        let loaded = try load(
+            """
+            [limits]
+            up = "1M"
+            down = "2M"
+
+            [[categories]]
+            name = "films"
+            ratio = 1
+
+            [[categories]]
+            name = "music"
+            """)
+        let changes = try SettingsChanges([
+            "limits": ["up": 5, "down": "2M", "alternative-up": 7],
+            "categories": ["films": ["ratio": 2], "books": ["ratio": 3]],
+        ])
+        let restored = loaded.restoring(changes).loaded
+        #expect(restored.hidden.map(\.name).sorted() == ["categories.films", "limits.up"])
+        let up = try #require(restored.hidden.first { $0.name == "limits.up" })
+        #expect(up.tomlText == "1048576")
+        #expect("\(up.origin)".hasSuffix("config.toml:2:6"))
+        let origin = { SettingKey.named($0).map { "\(restored.origin(of: $0))" } ?? "" }
+        #expect(origin("limits.up") == "changed at run time")
+        #expect(origin("limits.alternative-up") == "changed at run time")
+        #expect(origin("categories").hasSuffix(", and changed at run time"))
+        let films = try #require(restored.hidden.first { $0.name == "categories.films" })
+        #expect("\(films.origin)".hasSuffix("config.toml:5:3"))
+        #expect(restored.settings.categories.map(\.name) == ["films", "music", "books"])
+        #expect(loaded.hidden.isEmpty)
     }
 
     @Test func wrongValuesOfEnvironmentAndOptionsNameThem() throws {

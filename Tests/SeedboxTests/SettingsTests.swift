@@ -104,6 +104,77 @@ import Units
         #expect(changes.names == ["categories"])
     }
 
+    private static func settings(_ categories: [String: Double]) -> Settings {
+        var settings = Settings()
+        settings.categories = categories.sorted { $0.key < $1.key }.map { name, ratio in
+            var category = Category(name: name)
+            category.seedingLimits.ratio = .atMost(ratio)
+            return category
+        }
+        return settings
+    }
+
+    @Test func categoriesAreChangedOneByOne() throws {
+        let given = Self.settings(["a": 1, "b": 1, "c": 1])
+        let changes = SettingsChanges(from: given, to: Self.settings(["a": 1, "b": 2, "d": 4]))
+        #expect(changes.names == ["categories"])
+        let kept = SettingsChanges(stored: changes.text)
+        #expect(kept == changes)
+        // What the file says of others holds, whenever it says it.
+        let later = Self.settings(["a": 9, "b": 9, "c": 9, "e": 9])
+        #expect(
+            try Set(later.applying(kept).categories)
+                == Set(Self.settings(["a": 9, "b": 2, "d": 4, "e": 9]).categories))
+
+        var more = kept
+        more.merge(try SettingsChanges(["categories": ["e": .null, "f": ["ratio": 5]]]))
+        #expect(
+            try Set(later.applying(more).categories)
+                == Set(Self.settings(["a": 9, "b": 2, "d": 4, "f": 5]).categories))
+        var reset = SettingsChanges()
+        try reset.reset("categories.b")
+        try reset.reset("categories.c")
+        try reset.reset("categories.d")
+        more.merge(reset)
+        #expect(
+            try Set(later.applying(more).categories)
+                == Set(Self.settings(["a": 9, "b": 9, "c": 9, "f": 5]).categories))
+        try reset.reset("categories")
+        more.merge(reset)
+        #expect(more.isEmpty)
+    }
+
+    @Test func aWholeListIsWhatItChangesOfTheOneThatHolds() throws {
+        let given = Self.settings(["a": 1, "b": 1])
+        let whole = try SettingsChanges([
+            "categories": [["name": "b", "ratio": 1], ["name": "c", "ratio": 3]]
+        ])
+        let changes = whole.byThing(over: given)
+        #expect(try given.applying(changes) == given.applying(whole))
+        #expect(
+            try Self.settings(["a": 5, "b": 5]).applying(changes).categories
+                == Self.settings(["b": 5, "c": 3]).categories)
+        // What is not there needs no removal: who writes it into the file later wants it.
+        let needed = changes.removing(onlyFrom: Self.settings(["b": 1]))
+        #expect(
+            try given.applying(needed).categories
+                == Self.settings(["a": 1, "b": 1, "c": 3]).categories)
+        #expect(changes.removing(onlyFrom: given) == changes)
+    }
+
+    @Test(arguments: [1_000, 1_001]) func noMoreAreChangedThanAListCanHave(_ count: Int) {
+        let changes: JSON = [
+            "groups": .object((0..<count).map { (name: "g\($0)", value: .object([])) })
+        ]
+        #expect(((try? SettingsChanges(changes)) == nil) == (count > 1_000))
+    }
+
+    @Test(arguments: ["limits.upp", "categories.", "watch.a", "limits", ""])
+    func whatIsNoSettingCannotBeReset(_ name: String) {
+        var changes = SettingsChanges()
+        #expect(throws: SeedboxError.self) { try changes.reset(name) }
+    }
+
     @Test func whatIsKeptAndDoesNotHoldAnyMoreIsLeftOut() {
         let kept = SettingsChanges(stored: #"{"limits.down":7,"log.level":"loud","no.more":1}"#)
         let (settings, leftOut) = Settings().restoring(kept)

@@ -148,6 +148,12 @@ import Testing
 
         let told = try run("config", "set", "limits.up=1M", "queue.enabled=true").error
         #expect(told == "limits.up = 1048576\nqueue.enabled = true\n")
+        #expect(try run("config", "unset", "limits.up").error == "limits.up = none\n")
+        try run("category", "set", "old films")
+        #expect(
+            try run("config", "unset", "categories.old films", "queue.enabled").error
+                == "categories.old films: forgotten\nqueue.enabled = true\n")
+        #expect(try run("category", "list").error == "there are no categories\n")
         let refused = try swarm.run("config", "set", "limits.upp=1M", "--api-socket", socket)
         #expect(refused.status == 1)
         #expect(refused.error.contains("did you mean 'limits.up'?"), "\(refused.error)")

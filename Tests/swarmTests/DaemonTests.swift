@@ -114,6 +114,43 @@ import Testing
         #expect(try daemon.end().status == 143)
     }
 
+    @Test func theFileIsNotHiddenWithoutAWord() throws {
+        let file = "home/.config/swarm/config.toml"
+        let linux = "[[categories]]\nname = \"linux\"\nratio = "
+        try swarm.folder.file(file, "[limits]\nup = \"1M\"\n\(linux)1\n")
+        let socket = ["SWARM_API_SOCKET": swarm.folder.path("s")]
+        let daemon = try start(socket)
+        _ = try daemon.event("ready")
+        for words in [
+            ["config", "set", "limits.up=2M"], ["category", "set", "linux", "--ratio", "3"],
+        ] {
+            #expect(try swarm.runAll(words, environment: socket).status == 0)
+        }
+        #expect(!daemon.errorText.contains("changed at run time"))
+        try swarm.folder.file(file, "[limits]\nup = \"5M\"\n\(linux)9\n")
+        daemon.signal(SIGHUP)
+        try daemon.wait(for: "undo=swarm config unset limits.up")
+        try daemon.wait(for: "setting=categories.linux")
+
+        let shown = try swarm.run("config", "show").lines
+        let index = try #require(shown.firstIndex { $0.hasPrefix("limits.up = 2097152 ") })
+        #expect(shown[index].hasSuffix("# changed at run time"))
+        #expect(shown[index + 1].hasPrefix("#   hides limits.up = 5242880 of "))
+        #expect(shown[index + 1].hasSuffix("config.toml:2:6"))
+        #expect(shown.contains { $0.hasPrefix("#   hides categories.linux = { name = ") })
+        let checked = try swarm.run("config", "check")
+        #expect(checked.status == 0)
+        #expect(checked.error.contains("config.toml:2:6: limits.up does not hold"))
+        let words = ["config", "unset", "limits.up", "categories"]
+        #expect(try swarm.runAll(words, environment: socket).error.hasPrefix("limits.up = 5242880"))
+        #expect(try swarm.run("config", "check").error.isEmpty)
+        #expect(
+            try swarm.runAll(["category", "list"], environment: socket).output
+                == "linux  ratio 9.00\n")
+        daemon.signal(SIGTERM)
+        #expect(try daemon.end().status == 143)
+    }
+
     @Test("R16 nobody else can look into the state")
     func theStateIsOnesOwn() throws {
         let daemon = try start()

@@ -17,9 +17,9 @@ enum ManPageText {
         It speaks version 1 and version 2 of the protocol and hybrids of both.
         .Cm add , list , info , files , peers , trackers , why , top , pause , resume , remove ,
         .Cm move , rename , export , queue , limit , label , category , group , recheck ,
-        .Cm reannounce , stats
+        .Cm reannounce , stats , config set
         and
-        .Cm config set
+        .Cm config unset
         speak to the daemon.
         .Pp
         Results are written to standard output; progress, warnings and errors to standard error.

@@ -21,6 +21,16 @@ extension APIRoutes {
                 }
                 return .json(seedbox.settings.json)
             },
+            Route(
+                .delete, "/api/v1/settings/{name}", .admin,
+                "Lets the file, the environment and options decide again over a setting",
+                reply: .dictionary(.any)
+            ) { [seedbox] call throws(HTTPFailure) in
+                try await telling { () async throws(SeedboxError) in
+                    try await seedbox.resetSettings([call.parameters["name"] ?? ""])
+                }
+                return .json(seedbox.settings.json)
+            },
         ] + categories + groups
     }
 

@@ -12,8 +12,33 @@ extension Seedbox {
     public func changeSettings(_ later: SettingsChanges) async throws(SeedboxError) {
         guard !isStopping else { throw .stopping }
         var changes = changes
-        changes.merge(later)
-        try await take(givenSettings.applying(changes), changes)
+        changes.merge(later.byThing(over: settings))
+        let new = try givenSettings.applying(changes)
+        try mayLeave(new)
+        try await take(new, changes)
+    }
+
+    /// Lets the file, the environment and options decide again over settings, or over single
+    /// categories and groups (`categories.films`), that were changed at run time.
+    public func resetSettings(_ names: [String]) async throws(SeedboxError) {
+        var changes = SettingsChanges()
+        for name in names { try changes.reset(name) }
+        try await changeSettings(changes)
+    }
+
+    /// A category that new torrents are to have must stay: they would fail, one after the other.
+    private func mayLeave(_ new: Settings) throws(SeedboxError) {
+        let remaining = Set(new.categories.map(\.name))
+        let gone = Set(settings.categories.map(\.name)).subtracting(remaining)
+        for folder in new.watch {
+            guard let name = folder.category, gone.contains(name) else { continue }
+            throw .badValue(
+                field: "categories",
+                reason: "torrents of the watch folder \(folder.folder) are to be in '\(name)'")
+        }
+        guard let name = new.adding.category, gone.contains(name) else { return }
+        throw .badValue(
+            field: "categories", reason: "adding.category puts new torrents into '\(name)'")
     }
 
     /// What file, environment and options say now. What was changed at run time stays over it.
@@ -32,6 +57,7 @@ extension Seedbox {
         _ settings: Settings, _ changes: SettingsChanges, given: Settings? = nil
     ) async throws(SeedboxError) {
         let port = self.settings.network.port
+        let changes = changes.removing(onlyFrom: given ?? givenSettings)
         try await listen(at: settings.network.port)
         let text = changes.text
         do throws(SeedboxError) {

@@ -85,7 +85,7 @@ public actor Seedbox {
         }
         let now = Self.now
         let loaded = try Loaded(folder, now: now)
-        let changes = SettingsChanges(stored: loaded.settings ?? "")
+        let changes = SettingsChanges(stored: loaded.settings ?? "").byThing(over: settings)
         let (effective, leftOut) = settings.restoring(changes)
         for name in leftOut {
             logger.warning(

@@ -31,16 +31,18 @@ public struct Finding: Hashable, Sendable {
 public struct Doctor: Sendable {
     let settings: Settings
     private let file: String?
+    private let hidden: [HiddenSetting]
 
     public init(_ loaded: LoadedSettings) {
         settings = loaded.settings
         file = loaded.file
+        hidden = loaded.hidden
     }
 
     /// All that can be looked at without asking anybody on the network but the name server.
     public func examine() async -> [Finding] {
         let lock = stateLock
-        var findings = [secrecy].compactMap(\.self)
+        var findings = [secrecy].compactMap(\.self) + hiddenSettings
         findings += folders
         findings.append(lock.finding)
         findings += ports(isRunning: lock.isRunning)
@@ -64,6 +66,16 @@ public struct Doctor: Sendable {
                 fix: "chmod 600 \(Self.quoted(file))")
         }
         return nil
+    }
+
+    /// What was written for nothing.
+    private var hiddenSettings: [Finding] {
+        hidden.map { hidden in
+            Finding(
+                .warning, "settings",
+                "\(hidden.origin): \(hidden.name) does not hold, as it was changed at run time",
+                fix: "swarm config unset \(Self.quoted(hidden.name))")
+        }
     }
 
     // MARK: - Folders

@@ -42,6 +42,7 @@ public final class SeedboxDaemon: Sendable {
         authority = try Authority(started.api, logger: logger)
         seedbox = try await Seedbox(started, logger: logger)
         output.apply(seedbox.settings)
+        await Self.tellOfHidden(loaded, by: seedbox, logger)
         let counters = AutomationCounters()
         automation = AutomationService(
             seedbox, counters: counters, environment: Self.forOthers(sources.environment),
@@ -125,7 +126,8 @@ public final class SeedboxDaemon: Sendable {
     private func reload() async {
         manager?.reloading()
         do {
-            let fresh = try reloaded()
+            let loaded = try sources.load()
+            let fresh = try reloaded(loaded)
             // All that may fail comes first, so that it leaves everything as it was.
             let secrets = try Authority.secrets(of: fresh.api, logger: logger)
             try await seedbox.reload(fresh)
@@ -133,6 +135,7 @@ public final class SeedboxDaemon: Sendable {
             server.reload(fresh.api)
             output.apply(seedbox.settings)
             logger.notice("the settings were read again")
+            await Self.tellOfHidden(loaded, by: seedbox, logger)
         } catch {
             logger.error(
                 "the settings were not taken", metadata: ["why": "\(error)"])
@@ -140,9 +143,23 @@ public final class SeedboxDaemon: Sendable {
         manager?.ready(Heartbeat.text(seedbox))
     }
 
+    /// Who writes the file and sees nothing happen has to learn why.
+    private static func tellOfHidden(
+        _ loaded: LoadedSettings, by seedbox: Seedbox, _ logger: Logger
+    ) async {
+        for hidden in loaded.restoring(await seedbox.changes).loaded.hidden {
+            logger.warning(
+                "a setting does not hold, as it was changed at run time",
+                metadata: [
+                    "setting": "\(hidden.name)", "said-in": "\(hidden.origin)",
+                    "undo": "swarm config unset \(Doctor.quoted(hidden.name))",
+                ])
+        }
+    }
+
     /// The settings as they are now, but for those that only a new start can change.
-    private func reloaded() throws(SettingsError) -> Settings {
-        var fresh = try sources.load().withSecrets()
+    private func reloaded(_ loaded: LoadedSettings) throws(SettingsError) -> Settings {
+        var fresh = try loaded.withSecrets()
         for key in SettingKey.all where key.reach == .start {
             let value = key.field.write(started, false)
             guard key.field.write(fresh, false) != value else { continue }

@@ -5,6 +5,7 @@ public import JSONText
 ///
 /// Who has typed values makes two `Settings` and asks for what tells them apart; who has JSON, as
 /// the file has its tables, `{"limits": {"down": "10M"}}`, gives that. Null is none: no limit.
+/// Categories and groups are changed one by one: see `NamedThings`.
 public struct SettingsChanges: Equatable, Sendable {
     /// By the key's name, in the order of names.
     fileprivate(set) var values: [String: JSON] = [:]
@@ -16,8 +17,13 @@ public struct SettingsChanges: Equatable, Sendable {
     /// What has to change for `old` to become `new`.
     public init(from old: Settings, to new: Settings) {
         for key in SettingKey.all {
-            let value = key.field.write(new, false)
-            if value != key.field.write(old, false) { values[key.name] = value }
+            let (before, after) = (key.field.write(old, false), key.field.write(new, false))
+            guard before != after else { continue }
+            if key.isOfNamedThings {
+                put(NamedThings.changes(from: before, to: after), named: key.name)
+            } else {
+                values[key.name] = after
+            }
         }
     }
 
@@ -50,21 +56,87 @@ public struct SettingsChanges: Equatable, Sendable {
     /// The names of the settings that it says something of.
     public var names: [String] { (Array(values.keys) + resets).sorted() }
 
-    /// To be again as file, environment and options say.
+    /// To be again as file, environment and options say: a setting, or one category or group,
+    /// `categories.films`.
     public mutating func reset(_ name: String) throws(SeedboxError) {
-        guard SettingKey.named(name) != nil else { throw Self.unknown(name) }
-        values[name] = nil
+        guard SettingKey.withThing(name) != nil else { throw Self.unknown(name) }
+        forget(name)
         resets.insert(name)
+    }
+
+    private mutating func forget(_ name: String) {
+        guard let (key, thing) = SettingKey.withThing(name) else { return }
+        guard let thing else {
+            values[key.name] = nil
+            return
+        }
+        guard let things = values[key.name]?.members else { return }
+        put(things.filter { $0.name != thing }, named: key.name)
     }
 
     /// Takes up changes that came later.
     public mutating func merge(_ later: SettingsChanges) {
-        for name in later.resets { values[name] = nil }
-        for (name, value) in later.values { values[name] = value }
+        for name in later.resets { forget(name) }
+        for (name, value) in later.values {
+            if let new = value.members, let old = values[name]?.members {
+                put(Self.merged(old, new), named: name)
+            } else {
+                values[name] = value
+            }
+        }
+    }
+
+    /// The same, where a whole list of named things is what of `settings` it changes.
+    func byThing(over settings: Settings) -> SettingsChanges {
+        var changes = self
+        for key in SettingKey.all where key.isOfNamedThings {
+            var one = SettingsChanges()
+            one.values[key.name] = values[key.name]
+            guard values[key.name]?.elements != nil, let new = try? settings.applying(one) else {
+                continue
+            }
+            let (before, after) = (key.field.write(settings, false), key.field.write(new, false))
+            changes.put(NamedThings.changes(from: before, to: after), named: key.name)
+        }
+        return changes
+    }
+
+    /// The same without the removal of what `given` does not have: if it is put there later, it is
+    /// meant to be.
+    func removing(onlyFrom given: Settings) -> SettingsChanges {
+        var changes = self
+        for key in SettingKey.all where key.isOfNamedThings {
+            guard let things = values[key.name]?.members else { continue }
+            let known = NamedThings.byName(key.field.write(given, false))
+            let needed = things.filter { $0.value != .null || known[$0.name] != nil }
+            changes.put(needed, named: key.name)
+        }
+        return changes
+    }
+
+    /// Who is changed keeps its place.
+    private static func merged(_ old: [JSON.Member], _ new: [JSON.Member]) -> [JSON.Member] {
+        var things = old
+        for thing in new {
+            if let index = things.firstIndex(where: { $0.name == thing.name }) {
+                things[index] = thing
+            } else {
+                things.append(thing)
+            }
+        }
+        return things
+    }
+
+    private mutating func put(_ things: [JSON.Member], named name: String) {
+        values[name] = things.isEmpty ? nil : .object(things)
     }
 
     private mutating func take(_ value: JSON, named name: String) throws(SeedboxError) {
         if SettingKey.named(name) != nil {
+            guard (value.members ?? []).count <= Limits.settingElementsMax else {
+                throw .badValue(
+                    field: name, reason: "more than \(Limits.settingElementsMax) elements")
+            }
             values[name] = value
         } else if let members = value.members,
             SettingKey.all.contains(where: { $0.name.hasPrefix(name + ".") })
@@ -93,7 +165,11 @@ extension Settings {
                     field: name, reason: "only the file, the environment and options can set it"
                 )
             }
-            do throws(SettingFault) { try key.field.read(value, &settings) } catch {
+            var whole = value
+            if key.isOfNamedThings, let things = value.members {
+                whole = NamedThings.list(key.field.write(settings, false), with: things)
+            }
+            do throws(SettingFault) { try key.field.read(whole, &settings) } catch {
                 throw .badValue(field: error.field(of: name), reason: error.reason)
             }
         }

@@ -81,6 +81,14 @@ struct SettingsFile {
         location(ofValue: key.name.split(separator: ".").map { .member(String($0)) })
     }
 
+    /// The same of one element of a list.
+    func location(of key: SettingKey, element: Int) -> String {
+        location(
+            ofValue: key.name.split(separator: ".").map { .member(String($0)) } + [
+                .element(element)
+            ])
+    }
+
     private func location(ofKey path: TOMLPlaces.Path) -> String { text(places.key(path)) }
     private func location(ofValue path: TOMLPlaces.Path) -> String { text(places.value(path)) }
 

@@ -90,6 +90,12 @@ public struct SettingsSources: Sendable {
                 throw file.error(error, in: key)
             }
             loaded.origins[key.name] = .file(file.location(of: key))
+            guard key.isOfNamedThings else { continue }
+            for (index, thing) in (value.elements ?? []).enumerated() {
+                guard let name = thing["name"]?.string else { continue }
+                loaded.origins["\(key.name).\(name)"] = .file(
+                    file.location(of: key, element: index))
+            }
         }
     }
 
@@ -139,6 +145,8 @@ public enum SettingOrigin: Hashable, Sendable, CustomStringConvertible {
     case environment(String)
     case option(String)
     case runTime
+    /// A list of which something was changed at run time, and who has said the rest.
+    case runTimeInPart(String)
 
     public var description: String {
         switch self {
@@ -147,6 +155,7 @@ public enum SettingOrigin: Hashable, Sendable, CustomStringConvertible {
         case .environment(let variable): variable
         case .option(let name): name
         case .runTime: "changed at run time"
+        case .runTimeInPart(let other): "\(other), and changed at run time"
         }
     }
 }
@@ -156,7 +165,9 @@ public struct LoadedSettings: Sendable {
     public internal(set) var settings: Settings
     /// The file that was read.
     public internal(set) var file: String?
-    /// By the key's name; what is not there is the program's own.
+    /// What was said and does not hold, as something else was said at run time.
+    public private(set) var hidden: [HiddenSetting] = []
+    /// By the key's name, or by `categories.films`; what is not there is the program's own.
     var origins: [String: SettingOrigin] = [:]
 
     init(_ settings: Settings) { self.settings = settings }
@@ -166,10 +177,35 @@ public struct LoadedSettings: Sendable {
     /// These with what was changed at run time and kept.
     public func restoring(_ changes: SettingsChanges) -> (loaded: LoadedSettings, leftOut: [String])
     {
+        let changes = changes.byThing(over: settings).removing(onlyFrom: settings)
         var loaded = self
         let (settings, leftOut) = settings.restoring(changes)
         loaded.settings = settings
-        for name in changes.names where !leftOut.contains(name) { loaded.origins[name] = .runTime }
+        for key in SettingKey.all {
+            guard let change = changes.values[key.name], !leftOut.contains(key.name) else {
+                continue
+            }
+            guard let origin = origins[key.name] else {
+                loaded.origins[key.name] = .runTime
+                continue
+            }
+            let said = key.field.write(self.settings, false)
+            if key.isOfNamedThings {
+                loaded.origins[key.name] = .runTimeInPart("\(origin)")
+                let before = NamedThings.byName(said)
+                let after = NamedThings.byName(key.field.write(settings, false))
+                for name in (change.members ?? []).map(\.name) where before[name] != after[name] {
+                    guard let said = before[name] else { continue }
+                    let full = "\(key.name).\(name)"
+                    loaded.hidden.append(
+                        HiddenSetting(name: full, value: said, origin: origins[full] ?? origin))
+                }
+            } else {
+                loaded.origins[key.name] = .runTime
+                guard said != key.field.write(settings, false) else { continue }
+                loaded.hidden.append(HiddenSetting(name: key.name, value: said, origin: origin))
+            }
+        }
         return (loaded, leftOut)
     }
 

@@ -5,7 +5,7 @@ extension SettingKey {
     public func tomlText(_ settings: Settings) -> String { Self.toml(shown(settings)) }
 
     /// A value on one line of TOML.
-    private static func toml(_ value: JSON) -> String {
+    fileprivate static func toml(_ value: JSON) -> String {
         switch value {
         case .null: "\"none\""
         case .bool, .integer, .string: value.text
@@ -24,6 +24,22 @@ extension LoadedSettings {
             "file": .optional(file), "settings": settings.json,
             "origins": .object(
                 SettingKey.all.map { ($0.name, .string("\(origin(of: $0))")) }),
+            "hidden": .array(hidden.map(\.json)),
         ]
+    }
+}
+
+/// What the file, the environment or an option says, and what does not hold: something else was
+/// said at run time, and is kept.
+public struct HiddenSetting: Sendable {
+    /// The setting, or one category or group: `categories.films`.
+    public let name: String
+    public let value: JSON
+    public let origin: SettingOrigin
+
+    public var tomlText: String { SettingKey.toml(value) }
+
+    public var json: JSON {
+        ["setting": .string(name), "value": value, "origin": .string("\(origin)")]
     }
 }

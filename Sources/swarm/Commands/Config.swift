@@ -7,7 +7,7 @@ import Terminal
 struct Config: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "config", abstract: "Look at the settings of the daemon, or change them.",
-        subcommands: [ConfigShow.self, ConfigCheck.self, ConfigSet.self])
+        subcommands: [ConfigShow.self, ConfigCheck.self, ConfigSet.self, ConfigUnset.self])
 }
 
 struct ConfigShow: ParsableCommand, TakesSettings {
@@ -15,7 +15,8 @@ struct ConfigShow: ParsableCommand, TakesSettings {
         commandName: "show",
         abstract: "Write every setting, and where its value comes from.",
         discussion: """
-            What is written is a file of settings that says the same; secrets are left out.
+            What is written is a file of settings that says the same; secrets are left out. Below \
+            a value that was changed at run time stands what it hides.
             """)
 
     @OptionGroup(title: "Settings") var settings: SettingsOptions
@@ -32,6 +33,13 @@ struct ConfigShow: ParsableCommand, TakesSettings {
             var line = StyledLine(value)
             line.append(gap + "# " + terminalSafe("\(loaded.origin(of: key))"), .dim)
             lines.append(line)
+            let things = loaded.hidden.filter {
+                $0.name == key.name || $0.name.hasPrefix(key.name + ".")
+            }
+            lines += things.map { hidden in
+                let said = "#   hides \(hidden.name) = \(hidden.tomlText) of \(hidden.origin)"
+                return StyledLine(terminalSafe(said), .dim)
+            }
         }
         try console.print(lines)
     }
@@ -51,11 +59,19 @@ struct ConfigCheck: ParsableCommand, TakesSettings {
         let environment = ProcessInfo.processInfo.environment
         let loaded = try settings.loaded(environment)
         do throws(SettingsError) { _ = try loaded.withSecrets() } catch { throw Failure(error) }
+        let hidden = loaded.withKeptChanges().hidden
         if global.json {
-            return try console.print(["ok": true, "file": .optional(loaded.file)])
+            return try console.print([
+                "ok": true, "file": .optional(loaded.file), "hidden": .array(hidden.map(\.json)),
+            ])
         }
         let place = loaded.file ?? "no file of settings"
         try console.print(terminalSafe("\(place): good"))
+        for hidden in hidden {
+            console.remark(
+                "\(hidden.origin): \(hidden.name) does not hold, as it was changed at run time; "
+                    + "see 'swarm help config unset'")
+        }
     }
 }
 
@@ -88,11 +104,13 @@ struct ConfigSet: ParsableCommand {
         let changes = Self.members(change)
         let settings = try options.daemon().changeSettings(.object(changes))
         if options.json { return try console.print(settings) }
-        for name in changes.map(\.name) {
-            let parts = name.split(separator: ".", maxSplits: 1).map(String.init)
-            let value = parts.reduce(settings as JSON?) { $0?[$1] }
-            console.remark("\(name) = \(value.map { $0 == .null ? "none" : $0.text } ?? "")")
-        }
+        for name in changes.map(\.name) { console.remark(Self.words(name, in: settings)) }
+    }
+
+    static func words(_ name: String, in settings: JSON) -> String {
+        let parts = name.split(separator: ".", maxSplits: 1).map(String.init)
+        let value = parts.reduce(settings as JSON?) { $0?[$1] }
+        return "\(name) = \(value.map { $0 == .null ? "none" : $0.text } ?? "")"
     }
 
     /// `limits.up=10M` as the daemon reads it; what it may be, it says itself. Those of a list are
@@ -112,6 +130,38 @@ struct ConfigSet: ParsableCommand {
             let isNone = texts.map { $0.lowercased() } == ["none"]
             let isList = SettingKey.named(name)?.isList == true && !isNone
             return (name, isList ? .strings(texts) : .string(texts.last ?? ""))
+        }
+    }
+}
+
+struct ConfigUnset: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "unset",
+        abstract: "Forget what settings were changed to while the daemon ran.",
+        discussion: "What config.toml, the environment or an option says of them holds again, at "
+            + "once and after a restart; or what holds by default. categories.films is the "
+            + "category films alone, and groups.slow the group slow.")
+
+    @Argument(
+        help: ArgumentHelp("A setting.", valueName: "name"),
+        completion: .list(SettingKey.all.filter { $0.reach == .anyTime }.map(\.name)))
+    var name: [String]
+
+    @OptionGroup
+    var options: RemoteOptions
+
+    func run() throws {
+        let console = options.console()
+        let daemon = try options.daemon()
+        for name in name {
+            let settings = try daemon.unsetSetting(name)
+            if options.json {
+                try console.print(settings)
+            } else if SettingKey.named(name) != nil {
+                console.remark(ConfigSet.words(name, in: settings))
+            } else {
+                console.remark("\(name): forgotten")
+            }
         }
     }
 }

@@ -130,6 +130,12 @@ struct Daemon: Sendable {
         try client.send("PATCH", "/settings", body)
     }
 
+    /// - Returns: all settings, as they are then.
+    @discardableResult
+    func unsetSetting(_ name: String) throws(Failure) -> JSON {
+        try client.send("DELETE", "/settings/" + segment(name))
+    }
+
     // MARK: - Categories and groups
 
     /// What has names of the user's choosing.
