@@ -151,6 +151,46 @@ import Testing
         #expect(try daemon.end().status == 143)
     }
 
+    @Test func itsUserSpeaksToItWithoutAPassword() throws {
+        try swarm.folder.file("run/.keep", "")
+        let run = ["XDG_RUNTIME_DIR": swarm.folder.path("run")]
+        let locked = run.merging(["SWARM_PASSWORD": "geheim"]) { $1 }
+        let path = swarm.folder.path("run/swarm/api.sock")
+        let first = try start(locked)
+        #expect(try first.event("ready")["socket"] as? String == path)
+        var status = stat()
+        #expect(stat(swarm.folder.path("run/swarm"), &status) == 0)
+        #expect(status.st_mode & 0o777 == 0o700)
+        #expect(try swarm.run("list", environment: run).status == 0)
+
+        // Another one goes without, and leaves the first where it is.
+        let second = try Running(
+            swarm, ["daemon", "--state-dir", "other"],
+            environment: Self.alone.merging(locked) { $1 })
+        #expect(try second.event("ready")["socket"] is NSNull)
+        try second.wait(for: "another daemon of this user listens there")
+        second.signal(SIGTERM)
+        #expect(try second.end().status == 143)
+        #expect(try swarm.run("list", environment: run).status == 0)
+
+        first.signal(SIGKILL)
+        _ = try first.end()
+        #expect(stat(path, &status) == 0)
+        let third = try start(locked)
+        #expect(try third.event("ready")["socket"] as? String == path)
+        #expect(try swarm.run("list", environment: run).status == 0)
+        third.signal(SIGTERM)
+        #expect(try third.end().status == 143)
+        #expect(stat(path, &status) != 0)
+
+        let none = try Running(
+            swarm, ["daemon", "--api-socket", ""], environment: Self.alone.merging(run) { $1 })
+        #expect(try none.event("ready")["socket"] is NSNull)
+        #expect(stat(path, &status) != 0)
+        none.signal(SIGTERM)
+        #expect(try none.end().status == 143)
+    }
+
     @Test("R16 nobody else can look into the state")
     func theStateIsOnesOwn() throws {
         let daemon = try start()

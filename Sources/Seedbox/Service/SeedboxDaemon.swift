@@ -22,6 +22,9 @@ public final class SeedboxDaemon: Sendable {
     private let seedbox: Seedbox
     private let authority: Authority
     private let server: HTTPServer
+    /// Where it is spoken to but for the page, and what keeps other daemons from there.
+    private let socket: String?
+    private let usualSocket: UsualSocket?
     private let automation: AutomationService
     private let manager: NotifySocket?
 
@@ -43,13 +46,30 @@ public final class SeedboxDaemon: Sendable {
         seedbox = try await Seedbox(started, logger: logger)
         output.apply(seedbox.settings)
         await Self.tellOfHidden(loaded, by: seedbox, logger)
+        var door = started.api
+        usualSocket = Self.usualSocket(loaded, logger)
+        if !loaded.isSaid("api.socket"), usualSocket == nil { door.socket = nil }
+        socket = door.socket
         let counters = AutomationCounters()
         automation = AutomationService(
             seedbox, counters: counters, environment: Self.forOthers(sources.environment),
             logger: logger)
         server = HTTPServer(
             routes: Route.all(of: seedbox, counters: counters, logs: output),
-            settings: started.api, authority: authority, logger: logger)
+            settings: door, authority: authority, logger: logger)
+    }
+
+    /// The place that nobody has named, if it can be had: who has not asked for it can do without.
+    private static func usualSocket(_ loaded: LoadedSettings, _ logger: Logger) -> UsualSocket? {
+        guard !loaded.isSaid("api.socket"), let path = loaded.settings.api.socket else {
+            return nil
+        }
+        do throws(SeedboxError) { return try UsualSocket(taking: path) } catch {
+            logger.notice(
+                "there is no socket for this daemon",
+                metadata: ["socket": "\(path)", "why": "\(error)"])
+            return nil
+        }
     }
 
     /// What programs that are started may know: neither secrets, nor how to speak for the daemon.
@@ -116,7 +136,7 @@ public final class SeedboxDaemon: Sendable {
             let host = listen.host.contains(":") ? "[\(listen.host)]" : listen.host
             place.page = "http://\(host):\(port)\(started.api.basePath)/"
         }
-        place.socket = started.api.socket
+        place.socket = socket
         onReady(place)
     }
 

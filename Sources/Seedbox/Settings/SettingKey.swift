@@ -194,7 +194,7 @@ extension SettingKey {
             "Where to be spoken to; none is nowhere but the socket."),
         SettingKey(
             "api.socket", \.api.socket, .optional(.path), reach: .start, option: "api-socket",
-            "The same as a Unix socket."),
+            "The same as a Unix socket; swarm/api.sock in XDG_RUNTIME_DIR unless given."),
         SettingKey(
             "api.socket-mode", \.api.socketMode, .permissions, reach: .start,
             "The permissions of that socket."),

@@ -16,4 +16,7 @@ extension Limits {
 
     /// Bytes of the path of a Unix socket: `sun_path` without its end.
     static let socketPathBytesMax = 107
+
+    /// Bytes of the path of the usual socket: it is made beside its place, under a longer name.
+    static let usualSocketBytesMax = socketPathBytesMax - 7
 }

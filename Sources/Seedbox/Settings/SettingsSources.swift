@@ -66,6 +66,7 @@ public struct SettingsSources: Sendable {
         }
         settings.storage.stateFolder =
             folder("XDG_STATE_HOME", under: ".local/state", environment) ?? ""
+        settings.api.socket = UsualSocket.path(environment)
         return settings
     }
 
@@ -173,6 +174,9 @@ public struct LoadedSettings: Sendable {
     init(_ settings: Settings) { self.settings = settings }
 
     public func origin(of key: SettingKey) -> SettingOrigin { origins[key.name] ?? .program }
+
+    /// Whether somebody has said something of it.
+    func isSaid(_ name: String) -> Bool { origins[name] != nil }
 
     /// These with what was changed at run time and kept.
     public func restoring(_ changes: SettingsChanges) -> (loaded: LoadedSettings, leftOut: [String])

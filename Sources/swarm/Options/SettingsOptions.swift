@@ -20,7 +20,9 @@ struct SettingsOptions: ParsableArguments {
     var api: String?
 
     @Option(
-        help: ArgumentHelp("A Unix socket at which to be spoken to.", valueName: "path"),
+        help: ArgumentHelp(
+            "A Unix socket at which to be spoken to, or none; swarm/api.sock in XDG_RUNTIME_DIR "
+                + "unless given.", valueName: "path"),
         completion: .file())
     var apiSocket: String?
 
@@ -96,7 +98,10 @@ extension SettingsOptions {
     private var given: [SettingsSources.Option] {
         let texts: [(name: String, values: [String])] = [
             ("api", [api].compactMap(\.self)),
-            ("api-socket", [apiSocket].compactMap { $0.map(absolute) }),
+            (
+                "api-socket",
+                [apiSocket].compactMap { $0.map { $0.isEmpty ? "none" : absolute($0) } }
+            ),
             ("download-dir", [downloadDir].compactMap { $0.map(absolute) }),
             ("watch", watch.map(absolute)),
             ("port", [port].compactMap(\.self)),
