@@ -11,6 +11,8 @@ public enum EngineError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The state folder or its database.
     case state(path: String, reason: String)
     case tracker(String)
+    /// A tracker was not reached, or did not answer.
+    case trackerSilent(String)
     case inconsistentHashes(name: String)
     /// What peers sent for the info-hash has the right hash and is no torrent.
     case metadata(name: String, reason: String)
@@ -34,7 +36,7 @@ public enum EngineError: Error, Hashable, Sendable, CustomStringConvertible {
         case .noSpace(let path):
             "\(path): no space left on the device; free some and run the same command again"
         case .state(let path, let reason): "\(path): \(reason)"
-        case .tracker(let text): text
+        case .tracker(let text), .trackerSilent(let text): text
         case .inconsistentHashes(let name):
             "\(name): its v1 and v2 hashes contradict each other; the torrent is broken"
         case .metadata(let name, let reason): "\(name): its metadata is of no use: \(reason)"

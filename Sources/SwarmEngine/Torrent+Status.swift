@@ -139,7 +139,9 @@ extension TrackerStatus {
             return TrackerStatus(
                 url: tracker.url.given, tier: tracker.tier, state: .init(swarm?.state),
                 message: swarm?.lastError.map { "\($0)" } ?? swarm?.warning,
-                failCount: swarm?.failCount ?? 0, seeds: tracker.counts.seeders,
+                failCount: swarm?.failCount ?? 0,
+                isSilent: swarm?.lastError.map { $0.ending != .answered } ?? false,
+                seeds: tracker.counts.seeders,
                 leechers: tracker.counts.leechers, downloads: tracker.counts.downloads,
                 peersInAnswer: tracker.peersFound,
                 lastAnnounce: time(swarm?.lastAnswer), nextAnnounce: time(swarm?.nextAnnounce))

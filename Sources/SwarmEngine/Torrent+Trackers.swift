@@ -60,7 +60,10 @@ extension Torrent {
             },
             externalAddress: { address, _ in self.onLoop { $0.run(.seenAs(address)) } },
             failed: { url, error in
-                self.tell(.trackerFailed(url: "\(url)", .tracker("\(error)")))
+                let words = "\(error)"
+                let failure: EngineError =
+                    error.ending == .answered ? .tracker(words) : .trackerSilent(words)
+                self.tell(.trackerFailed(url: "\(url)", failure))
             },
             warned: { url, text in self.tell(.trackerWarning(url: "\(url)", text: text)) })
     }

@@ -22,6 +22,8 @@ public struct TrackerStatus: Sendable {
     /// Its error or warning.
     public var message: String?
     public var failCount: Int
+    /// The last failure was that it was not reached, or did not answer.
+    public var isSilent: Bool
     /// As its last answer says.
     public var seeds: Int?
     public var leechers: Int?

@@ -361,7 +361,8 @@ public struct TrackerSchedule: Sendable {
         update(attempt.tracker, swarm) { state in
             state.attempt = nil
             if state.failCount < .max { state.failCount += 1 }
-            state.lastError = error
+            // What was not even sent says less than what came before it.
+            if error.ending != .withdrawn || state.lastError == nil { state.lastError = error }
             state.warning = nil
             state.next = now + wait
             state.earliest = now + Limits.unreachableRetryMin

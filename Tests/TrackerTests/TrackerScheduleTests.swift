@@ -182,6 +182,18 @@ import Units
         #expect(bench.status(of: "a")?.swarms[0].lastError == error)
     }
 
+    /// Why it is avoided is what its user wants to know.
+    @Test func whatWasNotEvenSentHidesNoFailureBeforeIt() throws {
+        var bench = ScheduleBench(["a"])
+        #expect(bench.fail(bench.start()[0], .avoided).isEmpty)
+        #expect(bench.status(of: "a")?.swarms[0].lastError == .avoided)
+        for error in [TrackerError.unreachable("Connection refused"), .avoided] {
+            #expect(bench.fail(try #require(bench.wait().first), error).isEmpty)
+            let last = bench.status(of: "a")?.swarms[0].lastError
+            #expect(last == .unreachable("Connection refused"))
+        }
+    }
+
     @Test func thoseWhoFailTogetherDoNotComeBackTogether() {
         let waits = (0..<UInt64(50)).compactMap { (seed) -> Double? in
             var bench = ScheduleBench(["a"], seed: seed)

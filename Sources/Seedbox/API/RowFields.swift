@@ -84,7 +84,7 @@ struct RowField: Sendable {
     ]
 
     private static let trouble = Schema.object([
-        .required("kind", .word(["trackerWarning", "trackerError", "local"])),
+        .required("kind", .word(TorrentTrouble.Kind.allCases.map(\.rawValue))),
         .required("text", .string),
     ])
 

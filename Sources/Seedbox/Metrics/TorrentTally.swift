@@ -50,7 +50,7 @@ struct TorrentTally {
             }
         }
         page.family("swarm_torrents_in_trouble", .gauge, "Torrents with an error or warning.") {
-            for kind in [TorrentTrouble.Kind.trackerWarning, .trackerError, .local] {
+            for kind in TorrentTrouble.Kind.allCases {
                 $0.add(troubles[kind, default: 0], ["kind": kind.rawValue])
             }
         }

@@ -18,6 +18,7 @@ extension Seedbox {
         case .resumed(let bytesDone, _): members[id]?.isAwaited = misses(id, having: bytesDone)
         case .completed: await completed(id)
         case .trackerWarning(_, let text): trouble(id, .trackerWarning, text)
+        case .trackerFailed(_, .trackerSilent(let text)): trouble(id, .trackerSilent, text)
         case .trackerFailed(_, let error): trouble(id, .trackerError, "\(error)")
         case .diskFull(let error):
             catalogue.update(id) { row in
@@ -194,7 +195,9 @@ extension Seedbox {
             if works {
                 row.error = warning.map { TorrentTrouble(kind: .trackerWarning, text: $0) }
             } else if let text = failure?.message {
-                row.error = TorrentTrouble(kind: .trackerError, text: text)
+                let isSilent = failure?.isSilent ?? false
+                row.error = TorrentTrouble(
+                    kind: isSilent ? .trackerSilent : .trackerError, text: text)
             }
         }
     }

@@ -175,10 +175,13 @@ public struct ContentShape: Hashable, Sendable {
 
 /// Something that is wrong with a torrent, and of whose making.
 public struct TorrentTrouble: Hashable, Sendable {
-    public enum Kind: String, Sendable {
+    public enum Kind: String, CaseIterable, Sendable {
         /// The torrent works all the same.
         case trackerWarning
+        /// A tracker refuses the torrent.
         case trackerError
+        /// No tracker was reached, or answered. It may be over in a minute.
+        case trackerSilent
         /// The torrent has stopped, or cannot write.
         case local
     }

@@ -37,7 +37,7 @@ struct TorrentView {
         case .downloadDir: out.string(row.folder)
         case .status: out.integer(row.statusNumber)
         case .error: out.integer(row.errorNumber)
-        case .errorString: out.string(row.error?.text ?? "")
+        case .errorString: out.string(row.errorNumber == 0 ? "" : row.error?.text ?? "")
         case .labels:
             out.beginArray()
             for label in row.labelsWithCategory { out.string(label) }
@@ -200,7 +200,8 @@ extension TorrentRow {
 
     fileprivate var errorNumber: Int {
         switch error?.kind {
-        case nil: 0
+        // As with Transmission: what a tracker says is an error, and that it says nothing is not.
+        case nil, .trackerSilent: 0
         case .trackerWarning: 1
         case .trackerError: 2
         case .local: 3

@@ -6,7 +6,7 @@ extension EngineError {
     /// What it means for how the process ends.
     private func status(of kind: TorrentRun.Kind) -> ExitStatus {
         switch self {
-        case .cannotListen, .tracker, .stopped: .failed
+        case .cannotListen, .tracker, .trackerSilent, .stopped: .failed
         case .badAddress, .badName, .duplicate, .badSelection, .busy: .badUsage
         case .incomplete, .inconsistentHashes: .verificationFailed
         // Who fetches cannot write; who seeds does not have the content.

@@ -53,6 +53,19 @@ import Units
     }
 
     @Test(
+        "a tracker that says nothing is no error, what it says is one",
+        arguments: [
+            (TorrentTrouble.Kind.trackerSilent, 0, ""), (.trackerWarning, 1, "words"),
+            (.trackerError, 2, "words"), (.local, 3, "words"),
+        ])
+    func errors(kind: TorrentTrouble.Kind, number: Int64, text: String) throws {
+        var row = Self.row()
+        row.error = TorrentTrouble(kind: kind, text: "words")
+        #expect(try Self.value(of: .error, row)?.integer == number)
+        #expect(try Self.value(of: .errorString, row)?.string == text)
+    }
+
+    @Test(
         "a state is one of Transmission's seven",
         arguments: [
             (TorrentState.paused, false, 0), (.paused, true, 0), (.queued, false, 3),
