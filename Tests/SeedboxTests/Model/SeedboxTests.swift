@@ -406,7 +406,7 @@ import Units
 
     /// What is shown of them is what programs write back.
     @Test func passkeysAndPasswordsOfTrackersAreShownAsTheyAre() async throws {
-        let key = "http://127.0.0.1:1/0123456789abcdef/announce?key=1"
+        let key = "http://127.0.0.1:1/0123456789abcdef/announce?auth=1"
         let word = "http://me:word@127.0.0.1:1/announce.php"
         let box = try await TestBox.open("box", in: scratch)
         let torrent = TestTorrent("Album", tracker: key)
