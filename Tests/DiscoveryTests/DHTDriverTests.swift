@@ -55,7 +55,7 @@ private func outcome(_ events: AsyncStream<DHTEvent>) async -> (all: [DHTEvent],
     return (all, nil)
 }
 
-@Suite(.timeLimit(.minutes(1))) struct DHTDriverTests {
+@Suite(.timeLimit(.minutes(10))) struct DHTDriverTests {
     @Test(arguments: [loopback4, loopback6])
     func aNodeFindsPeersThatAnotherHasAnnounced(address: Endpoint) async throws {
         let first = try await TestNode(at: [address])

@@ -5,7 +5,7 @@ import Units
 
 @testable import Discovery
 
-@Suite(.timeLimit(.minutes(1))) struct DatagramLoopTests {
+@Suite(.timeLimit(.minutes(10))) struct DatagramLoopTests {
     private let loop = DatagramLoop.shared
 
     /// Runs `body` on the loop, and waits for what it gives.

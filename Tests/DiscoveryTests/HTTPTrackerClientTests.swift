@@ -8,7 +8,7 @@ import Units
 
 private let emptyReply = TestReply.bencoded("d8:intervali1800e5:peers0:e")
 
-@Suite(.timeLimit(.minutes(1))) struct HTTPTrackerClientTests {
+@Suite(.timeLimit(.minutes(10))) struct HTTPTrackerClientTests {
     @Test func announcesAndReadsTheAnswer() async throws {
         let server = try await TestHTTPServer.start { _ in
             TestReply(

@@ -9,7 +9,7 @@ import Units
 private let emptyReply = TestReply.bencoded("d8:intervali1800e5:peers0:e")
 
 /// Answers that no tracker gives, and places where no tracker is.
-@Suite(.timeLimit(.minutes(1))) struct HostileHTTPTests {
+@Suite(.timeLimit(.minutes(10))) struct HostileHTTPTests {
     private func failure(_ head: String, more: [UInt8] = [], closes: Bool = false) async throws
         -> TrackerError?
     {

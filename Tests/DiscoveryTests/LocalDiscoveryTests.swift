@@ -32,7 +32,7 @@ import Units
         .hash((0..<20).map { _ in UInt8.random(in: 0...255) })
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func twoOfUsOnOneHostFindEachOtherByTheTorrentThatBothHave() async throws {
         let (first, second) = (
             Happenings<(SHA1Digest, Endpoint)>(), Happenings<(SHA1Digest, Endpoint)>()
@@ -55,7 +55,7 @@ import Units
         #expect(await one.counters.openSockets == 0)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func aTorrentThatComesLaterIsAnnouncedAndOneThatWasWithdrawnIsNot() async throws {
         let found = Happenings<(SHA1Digest, Endpoint)>()
         let listener = Self.make(found)

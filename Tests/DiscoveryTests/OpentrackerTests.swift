@@ -82,7 +82,7 @@ private struct Opentracker {
 
 /// Against opentracker, the tracker that serves most public swarms.
 @Suite(
-    .enabled(if: Opentracker.isInstalled, "opentracker is not installed"), .timeLimit(.minutes(1)))
+    .enabled(if: Opentracker.isInstalled, "opentracker is not installed"), .timeLimit(.minutes(10)))
 struct OpentrackerTests {
     private static let hash = SHA1Digest.hash(Array("interop".utf8))
 

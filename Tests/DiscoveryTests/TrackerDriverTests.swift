@@ -15,7 +15,7 @@ private func query(_ uri: String) -> [String: String] {
     return values
 }
 
-@Suite(.timeLimit(.minutes(1))) struct TrackerDriverTests {
+@Suite(.timeLimit(.minutes(10))) struct TrackerDriverTests {
     private struct Found: Equatable {
         let peers: [Endpoint]
         let infoHash: SHA1Digest

@@ -93,7 +93,7 @@ final class TestUDPTracker: DatagramReceiver {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct UDPSocketTests {
+@Suite(.timeLimit(.minutes(10))) struct UDPSocketTests {
     @Test(arguments: [loopback4, loopback6])
     func givesEachDatagramToTheFirstWhoTakesIt(address: Endpoint) async throws {
         let socket = try await UDPSocket.bind(to: address)
@@ -260,7 +260,7 @@ final class TestUDPTracker: DatagramReceiver {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct UDPTrackerClientTests {
+@Suite(.timeLimit(.minutes(10))) struct UDPTrackerClientTests {
     private func withUDPClient<Value>(
         _ addresses: [Endpoint] = [loopback4, loopback6], names: [String: [Endpoint]] = [:],
         _ body: (TrackerClient) async throws -> Value

@@ -2,7 +2,7 @@ import Discovery
 import NIOHTTP1
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct WebDownloadTests {
+@Suite(.timeLimit(.minutes(10))) struct WebDownloadTests {
     @Test func fetchesADocumentThroughARedirect() async throws {
         let server = try await TestHTTPServer.start { head in
             head.uri == "/t.torrent" ? .bencoded("d4:infodee") : .redirect("/t.torrent")

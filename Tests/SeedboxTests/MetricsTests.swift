@@ -7,7 +7,7 @@ import Units
 @testable import Seedbox
 
 /// Metrics and automation of a real seedbox.
-@Suite(.timeLimit(.minutes(2))) struct MetricsTests {
+@Suite(.timeLimit(.minutes(10))) struct MetricsTests {
     private let scratch: ModelScratch
     private let counters = AutomationCounters()
 

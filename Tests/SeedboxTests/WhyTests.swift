@@ -7,7 +7,7 @@ import Units
 @testable import Seedbox
 
 /// Why a torrent is not faster, from what real seedboxes count in real situations.
-@Suite(.timeLimit(.minutes(2))) struct WhyTests {
+@Suite(.timeLimit(.minutes(10))) struct WhyTests {
     private let scratch: ModelScratch
     private let torrent = TestTorrent("Album")
 

@@ -8,7 +8,7 @@ import Testing
 import Units
 
 /// What is done to torrents that run, by whole sessions over loopback.
-@Suite(.timeLimit(.minutes(2))) struct ControlTests {
+@Suite(.timeLimit(.minutes(10))) struct ControlTests {
     private let scratch: Scratch
     private let manifest: Metainfo
 

@@ -6,7 +6,7 @@ import Testing
 import Units
 
 /// What is counted of connections that we open.
-@Suite(.timeLimit(.minutes(2))) struct DialTests {
+@Suite(.timeLimit(.minutes(10))) struct DialTests {
     /// Nobody listens at the one; at the other somebody hangs up, as the torrent is not there.
     @Test(arguments: [true, false])
     func aDialThatComesToNothingFailsOnce(isRefused: Bool) async throws {

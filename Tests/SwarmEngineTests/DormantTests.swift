@@ -12,7 +12,7 @@ import Units
 
 /// Seeds that sleep, by whole sessions over loopback. Who looks at them from outside sees nothing
 /// of that.
-@Suite(.timeLimit(.minutes(2))) struct DormantTests {
+@Suite(.timeLimit(.minutes(10))) struct DormantTests {
     private let scratch: Scratch
 
     init() throws {

@@ -7,7 +7,7 @@ import Testing
 import Units
 
 /// Whom a torrent knew in one run it dials in the next, without asking anybody.
-@Suite(.timeLimit(.minutes(2))) struct EarlierPeersTests {
+@Suite(.timeLimit(.minutes(10))) struct EarlierPeersTests {
     /// A seed with content, and the request of somebody who wants it.
     private struct Ground {
         let scratch: Scratch

@@ -4,7 +4,7 @@ import Metainfo
 import SwarmEngine
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct EmbeddingTests {
+@Suite(.timeLimit(.minutes(10))) struct EmbeddingTests {
     @Test func theExampleInTheReadmeIsTheOneThatIsCompiled() throws {
         let here = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         let example = try String(

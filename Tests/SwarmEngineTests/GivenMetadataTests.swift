@@ -9,7 +9,7 @@ import Units
 @testable import SwarmEngine
 
 /// Torrents that are known by a link, and of which the user then brings the file.
-@Suite(.timeLimit(.minutes(2))) struct GivenMetadataTests {
+@Suite(.timeLimit(.minutes(10))) struct GivenMetadataTests {
     private let scratch: Scratch
 
     init() throws {

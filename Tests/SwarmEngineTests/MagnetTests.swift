@@ -8,7 +8,7 @@ import Testing
 import Units
 
 /// Torrents of which a session knows no more than a link says.
-@Suite(.timeLimit(.minutes(2))) struct MagnetTests {
+@Suite(.timeLimit(.minutes(10))) struct MagnetTests {
     private let scratch: Scratch
 
     init() throws {

@@ -11,7 +11,7 @@ import Units
 @testable import SwarmEngine
 
 /// Peers that no tracker and no user names.
-@Suite(.timeLimit(.minutes(1))) struct OpenDiscoveryTests {
+@Suite(.timeLimit(.minutes(10))) struct OpenDiscoveryTests {
     private let scratch: Scratch
 
     init() throws {

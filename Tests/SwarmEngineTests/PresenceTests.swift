@@ -10,7 +10,7 @@ import Units
 @testable import SwarmEngine
 
 /// What is turned on, off and moved while a session runs.
-@Suite(.timeLimit(.minutes(1))) struct PresenceTests {
+@Suite(.timeLimit(.minutes(10))) struct PresenceTests {
     private let scratch: Scratch
     private let manifest: Metainfo
 

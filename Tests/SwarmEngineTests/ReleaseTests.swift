@@ -8,7 +8,7 @@ import Units
 @testable import SwarmEngine
 
 /// What is removed, or has ended, is given back: a session runs for months.
-@Suite(.timeLimit(.minutes(1))) struct ReleaseTests {
+@Suite(.timeLimit(.minutes(10))) struct ReleaseTests {
     /// What there was of a torrent and its session, kept alive by others only.
     private struct Traces {
         weak var torrent: Torrent?

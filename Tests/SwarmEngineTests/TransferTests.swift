@@ -6,7 +6,7 @@ import Testing
 import Units
 
 /// Whole sessions over loopback, with real sockets and files.
-@Suite(.timeLimit(.minutes(2))) struct TransferTests {
+@Suite(.timeLimit(.minutes(10))) struct TransferTests {
     static func session(
         _ scratch: Scratch, state: String? = nil
     ) async throws -> Session {

@@ -299,7 +299,7 @@ import Testing
 }
 
 /// The same on a terminal.
-@Suite(.timeLimit(.minutes(1))) struct DaemonTerminalTests {
+@Suite(.timeLimit(.minutes(10))) struct DaemonTerminalTests {
     private let folder: TemporaryFolder
     private let swarm: Binary
     private let stub: StubDaemon

@@ -41,7 +41,7 @@ struct PseudoTerminal {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct TerminalTests {
+@Suite(.timeLimit(.minutes(10))) struct TerminalTests {
     private let folder: TemporaryFolder
     private let swarm: Binary
 

@@ -4,7 +4,7 @@ import Units
 @testable import Seedbox
 
 /// Who waits for a download is told when it has ended.
-@Suite(.timeLimit(.minutes(2))) struct CompletionTests {
+@Suite(.timeLimit(.minutes(10))) struct CompletionTests {
     private let scratch: ModelScratch
 
     init() throws { scratch = try ModelScratch() }

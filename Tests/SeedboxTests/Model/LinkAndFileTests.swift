@@ -8,7 +8,7 @@ import Units
 @testable import Seedbox
 
 /// Torrents that are known by a link only, and whose file is added then.
-@Suite(.timeLimit(.minutes(2))) struct LinkAndFileTests {
+@Suite(.timeLimit(.minutes(10))) struct LinkAndFileTests {
     private let scratch: ModelScratch
     private let album = TestTorrent("Album", tracker: "http://127.0.0.1:1/announce")
 

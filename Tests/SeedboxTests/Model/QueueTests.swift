@@ -3,7 +3,7 @@ import Testing
 @testable import Seedbox
 
 /// Who may be active, in a seedbox that runs.
-@Suite(.timeLimit(.minutes(2))) struct QueueTests {
+@Suite(.timeLimit(.minutes(10))) struct QueueTests {
     private let scratch: ModelScratch
 
     init() throws { scratch = try ModelScratch() }

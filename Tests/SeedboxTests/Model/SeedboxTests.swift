@@ -6,7 +6,7 @@ import Units
 
 @testable import Seedbox
 
-@Suite(.timeLimit(.minutes(2))) struct SeedboxTests {
+@Suite(.timeLimit(.minutes(10))) struct SeedboxTests {
     private let scratch: ModelScratch
 
     init() throws { scratch = try ModelScratch() }
@@ -334,7 +334,7 @@ import Units
     }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct SeedboxContentTests {
+@Suite(.timeLimit(.minutes(10))) struct SeedboxContentTests {
     private let scratch: ModelScratch
 
     init() throws { scratch = try ModelScratch() }

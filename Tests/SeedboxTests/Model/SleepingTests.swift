@@ -6,7 +6,7 @@ import Units
 @testable import Seedbox
 
 /// Seeds that sleep: their users see nothing of that.
-@Suite(.timeLimit(.minutes(2))) struct SleepingTests {
+@Suite(.timeLimit(.minutes(10))) struct SleepingTests {
     private let scratch: ModelScratch
     private let torrent = TestTorrent("seed")
 

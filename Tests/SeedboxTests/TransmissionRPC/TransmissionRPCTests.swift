@@ -6,7 +6,7 @@ import Testing
 
 @testable import Seedbox
 
-@Suite(.timeLimit(.minutes(2))) struct TransmissionRPCTests {
+@Suite(.timeLimit(.minutes(10))) struct TransmissionRPCTests {
     private let scratch: ModelScratch
 
     init() throws { scratch = try ModelScratch() }
