@@ -37,7 +37,7 @@ import Units
     private func eventually(
         _ isTrue: () async throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
-        for _ in 0..<600 {
+        for _ in 0..<2_400 {
             if try await isTrue() { return }
             try await Task.sleep(for: .milliseconds(25))
         }

@@ -31,7 +31,7 @@ import Units
         let done = try await leech.wait(for: fetching.id, "fetches") { $0.completed != nil }
         #expect(torrent.isWhole(in: leech.folder))
         #expect(done.labels == ["music"])
-        try await seed.wait(for: seeding.id, "counts", seconds: 5) { $0.uploaded >= 170_000 }
+        try await seed.wait(for: seeding.id, "counts", seconds: 60) { $0.uploaded >= 170_000 }
         try await leech.wait(for: fetching.id, "counts") { $0.downloaded >= 170_000 }
         await leech.box.shutdown()
         await seed.box.shutdown()
@@ -395,7 +395,7 @@ import Units
         try await box.box.change([id], changes)
         #expect(box.box.catalogue.row(id)?.bytesWanted == 170_000)
         // Two that both have all they want have parted, and meet again.
-        let all = try await box.wait(for: id, "fetches the other", seconds: 20) {
+        let all = try await box.wait(for: id, "fetches the other", seconds: 60) {
             $0.state == .seeding && $0.bytesDone == 170_000
         }
         #expect(all.bytesWanted == 170_000)
