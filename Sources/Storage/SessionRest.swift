@@ -38,27 +38,34 @@ extension SessionStore {
 
 extension SessionStore {
     /// Whether the folder of the torrent is not the one that its pieces were recorded in, and has
-    /// nothing of it: its disk is most likely not mounted.
+    /// nothing of it: its disk is most likely not mounted. Waits for the disk, so not for the
+    /// thread of a model.
     public func isDiskMissing(of id: TorrentRecord.ID) throws(SessionStoreError) -> Bool {
-        try reading { db in
-            let found = try Row.fetchOne(
+        let found = try reading { db in
+            try Row.fetchOne(
                 db,
                 sql: """
                     SELECT folder, name, folder_device, folder_inode
                     FROM resume JOIN torrents ON torrents.id = resume.torrent WHERE torrent = ?
-                    """, arguments: [id.rawValue])
-            guard let found else { return false }
-            let folder = try found.decode(String.self, atIndex: 0)
-            let content = folder + "/" + (try found.decode(String.self, atIndex: 1))
-            let recorded = FolderIdentity(
-                device: UInt64(bitPattern: try found.decode(atIndex: 2)),
-                inode: UInt64(bitPattern: try found.decode(atIndex: 3)))
-            guard let now = FolderIdentity(at: folder) else {
-                return recorded.device != DiskPools.device(of: folder)
+                    """, arguments: [id.rawValue]
+            ).map { row in
+                (
+                    folder: try row.decode(String.self, atIndex: 0),
+                    name: try row.decode(String.self, atIndex: 1),
+                    recorded: FolderIdentity(
+                        device: UInt64(bitPattern: try row.decode(atIndex: 2)),
+                        inode: UInt64(bitPattern: try row.decode(atIndex: 3)))
+                )
             }
-            return recorded.mayBeUnmounted(now: now)
-                && [content, content + ".part"].allSatisfy { FileIdentity(at: $0) == nil }
         }
+        // Without the store: a disk that hangs must not keep others from it.
+        guard let (folder, name, recorded) = found else { return false }
+        guard let now = FolderIdentity(at: folder) else {
+            return recorded.device != DiskPools.device(of: folder)
+        }
+        let content = folder + "/" + name
+        return recorded.mayBeUnmounted(now: now)
+            && [content, content + ".part"].allSatisfy { FileIdentity(at: $0) == nil }
     }
 }
 

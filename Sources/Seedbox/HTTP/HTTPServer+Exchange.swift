@@ -132,8 +132,8 @@ extension HTTPServer {
         case .unknown: throw .unauthorized("a password or a token is needed")
         case .wrong:
             // Who tries again and again has to wait, so that nobody can fill the log.
-            logger.notice(
-                "a wrong password or token", metadata: ["from": "\("\(sender.remote)".shownInLog)"])
+            let place = "\(sender.remote)".shownInLog
+            logger.notice("a wrong password or token", metadata: ["from": .string(place)])
             throw .unauthorized("wrong password or token")
         case .mustWait(let seconds):
             throw HTTPFailure(

@@ -10,7 +10,7 @@ extension Seedbox {
     /// that is paused is paused again after it. Returns when that is recorded.
     public func recheck(_ ids: [TorrentID]) async throws(SeedboxError) {
         try expect(ids)
-        for id in ids { try expectDisk(of: id) }
+        try await expectDisks(of: ids)
         try await holding(ids) { () async throws(SeedboxError) in
             for id in ids where members[id] != nil && catalogue.row(id)?.content != nil {
                 try stored { store throws(SessionStoreError) in
@@ -28,11 +28,13 @@ extension Seedbox {
     }
 
     /// Nothing is looked for, and then fetched again, where its disk is only not mounted.
-    private func expectDisk(of id: TorrentID) throws(SeedboxError) {
-        let isMissing = try stored { store throws(SessionStoreError) in
-            try store.isDiskMissing(of: id.record)
+    private func expectDisks(of ids: [TorrentID]) async throws(SeedboxError) {
+        let store = store
+        let missing = try await blocking { () throws(SessionStoreError) -> TorrentID? in
+            for id in ids where try store.isDiskMissing(of: id.record) { return id }
+            return nil
         }
-        guard isMissing, let row = catalogue.row(id) else { return }
+        guard let row = missing.flatMap({ catalogue.row($0) }) else { return }
         throw .diskMissing(row.name, folder: row.folder)
     }
 
