@@ -157,7 +157,9 @@ extension Services {
         seekPeers(of: seed)
         guard let trackers else { return }
         _ = startup.run(.sync) {
-            let tiers = self.trackerTiers(of: seed.record)
+            let named = self.trackerTiers(of: seed.record)
+            let tiers = named.map { $0.compactMap { try? self.trackerURL($0) } }
+                .filter { !$0.isEmpty }
             guard !tiers.isEmpty else { return }
             let (peerID, key) = (self.makePeerID(), self.makeSeed())
             let driver = TrackerDriver(
@@ -166,9 +168,11 @@ extension Services {
                     peerID: peerID.bytes, port: self.port, key: UInt32(truncatingIfNeeded: key)),
                 client: trackers, eventLoop: self.loops.next(), hooks: self.hooks(of: seed.record),
                 generator: SeededGenerator(seed: key))
-            guard
-                self.sleepers.table.withLock({ $0.announces(seed.record, by: driver, as: peerID) })
-            else { return }
+            let trackers = self.naming(named)
+            let isTaken = self.sleepers.table.withLock { table in
+                table.announces(seed.record, by: driver, as: peerID, named: trackers)
+            }
+            guard isTaken else { return }
             Task { await driver.start(isComplete: true) }
         }
     }
@@ -217,16 +221,30 @@ extension Services {
     }
 
     /// The trackers by tier, from the metainfo. Waits for the session store.
-    private func trackerTiers(of record: TorrentRecord.ID) -> [[TrackerURL]] {
+    private func trackerTiers(of record: TorrentRecord.ID) -> [[String]] {
         let known = try? withStore(otherwise: nil) { store throws(SessionStoreError) in
             try store.torrent(record)
         }
         guard let bytes = known?.metainfo, let metainfo = try? Metainfo(kept: bytes) else {
             return []
         }
-        return metainfo.announceTiers.map { tier in
-            tier.compactMap { try? trackerURL($0) }
-        }.filter { !$0.isEmpty }
+        return metainfo.announceTiers
+    }
+
+    /// All trackers by tier, for those who list them; nil if all can be asked.
+    func naming(_ tiers: [[String]]) -> NamedTrackers? {
+        var canAskAll = true
+        let named = tiers.map { tier in
+            tier.map { text in
+                do throws(TrackerURLError) {
+                    return NamedTrackers.Tracker(text: text, url: try trackerURL(text))
+                } catch {
+                    canAskAll = false
+                    return NamedTrackers.Tracker(text: text, fault: "\(error)")
+                }
+            }
+        }
+        return canAskAll ? nil : NamedTrackers(tiers: named)
     }
 
     /// The same trackers are thousands of torrents': their URLs are kept once.

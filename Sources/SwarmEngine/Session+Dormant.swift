@@ -42,8 +42,11 @@ extension Session {
         let sleeper = services.sleepers.table.withLock { $0.sleepers[record] }
         switch sleeper?.continuity.announcing {
         case nil, .notYet: return []
-        case .laidBy(let memory): return TrackerStatus.all(memory.snapshot())
-        case .underWay(let driver): return TrackerStatus.all(await driver.snapshot())
+        case .laidBy(let memory):
+            return TrackerStatus.all(memory.snapshot(), named: sleeper?.continuity.trackers)
+        case .underWay(let driver):
+            let named = sleeper?.continuity.trackers
+            return TrackerStatus.all(await driver.snapshot(), named: named)
         }
     }
 

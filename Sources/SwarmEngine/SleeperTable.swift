@@ -22,6 +22,8 @@ struct Continuity: Sendable {
     }
 
     var announcing = Announcing.notYet
+    /// All trackers, where some of them cannot be asked.
+    var trackers: NamedTrackers?
     /// What trackers know us by for this torrent.
     var peerID: PeerID?
     /// Payload bytes since trackers were told that we have come.
@@ -125,12 +127,14 @@ struct SleeperTable: Sendable {
 
     /// A driver announces it from now on. False if there is no such sleeper, or if it has one.
     mutating func announces(
-        _ record: TorrentRecord.ID, by driver: TrackerDriver, as peerID: PeerID? = nil
+        _ record: TorrentRecord.ID, by driver: TrackerDriver, as peerID: PeerID? = nil,
+        named trackers: NamedTrackers? = nil
     ) -> Bool {
         guard let sleeper = sleepers[record] else { return false }
         if case .underWay = sleeper.continuity.announcing { return false }
         sleepers[record]?.continuity.announcing = .underWay(driver)
         if let peerID { sleepers[record]?.continuity.peerID = peerID }
+        if let trackers { sleepers[record]?.continuity.trackers = trackers }
         return true
     }
 

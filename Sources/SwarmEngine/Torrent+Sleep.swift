@@ -14,6 +14,7 @@ extension Torrent {
         continuity.downloaded += machine.downloaded
         continuity.peerID = ourID
         continuity.announcing = trackers.map { .underWay($0) } ?? .notYet
+        continuity.trackers = services.naming(announceTiers)
         continuity.named = []
         guard services.lay(seed, continuity, inPlaceOf: self) else { return false }
         trackers = nil

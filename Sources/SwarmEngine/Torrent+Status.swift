@@ -62,7 +62,7 @@ extension Torrent {
     /// The trackers, by tier.
     public func trackers() async -> [TrackerStatus] {
         guard let trackers else { return [] }
-        return TrackerStatus.all(await trackers.snapshot())
+        return TrackerStatus.all(await trackers.snapshot(), named: services.naming(announceTiers))
     }
 
     /// What earlier runs counted, and this one.
@@ -129,7 +129,28 @@ struct LastTransfer: Sendable {
 
 extension TrackerStatus {
     /// As a driver knows them at one moment.
-    static func all(_ snapshot: TrackerDriver.Snapshot) -> [TrackerStatus] {
+    ///
+    /// - Parameter named: all that the torrent has, if the driver was not given all of them.
+    static func all(
+        _ snapshot: TrackerDriver.Snapshot, named: NamedTrackers?
+    ) -> [TrackerStatus] {
+        let asked = all(snapshot)
+        guard let named else { return asked }
+        let byURL = Dictionary(asked.map { ($0.url, $0) }) { first, _ in first }
+        return named.tiers.enumerated().flatMap { tier, trackers in
+            trackers.map { tracker in
+                var status =
+                    tracker.url.flatMap { byURL[$0.given] }
+                    ?? TrackerStatus(
+                        url: tracker.text, tier: tier, state: .idle, message: tracker.fault,
+                        failCount: 0, isSilent: false)
+                (status.url, status.tier) = (tracker.text, tier)
+                return status
+            }
+        }
+    }
+
+    private static func all(_ snapshot: TrackerDriver.Snapshot) -> [TrackerStatus] {
         let wallClock = Services.now
         func time(_ instant: Instant?) -> Int64? {
             instant.map { wallClock + Int64(($0 - snapshot.now).seconds.rounded()) }

@@ -68,10 +68,14 @@ extension Torrent {
             warned: { url, text in self.tell(.trackerWarning(url: "\(url)", text: text)) })
     }
 
+    /// By tier, also those that cannot be asked.
+    var announceTiers: [[String]] {
+        request.trackers ?? metainfo?.announceTiers ?? link?.trackers.map { [$0] } ?? []
+    }
+
     /// By tier, those that can be asked.
     var usableTrackers: [[TrackerURL]] {
-        let named = request.trackers ?? metainfo?.announceTiers ?? link?.trackers.map { [$0] } ?? []
-        return named.map { tier in tier.compactMap { usable($0) } }.filter { !$0.isEmpty }
+        announceTiers.map { tier in tier.compactMap { usable($0) } }.filter { !$0.isEmpty }
     }
 
     private func usable(_ text: String) -> TrackerURL? {

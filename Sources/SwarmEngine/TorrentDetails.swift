@@ -1,5 +1,6 @@
 public import Metainfo
 public import Storage
+import Tracker
 public import Units
 
 /// What can be told of a tracker of a torrent. Times are seconds since 1970.
@@ -31,6 +32,19 @@ public struct TrackerStatus: Sendable {
     public var peersInAnswer: Int?
     public var lastAnnounce: Int64?
     public var nextAnnounce: Int64?
+}
+
+/// The trackers of a torrent as they are named, with those that cannot be asked: they are nobody's
+/// to leave out but the user's.
+struct NamedTrackers: Sendable {
+    struct Tracker: Sendable {
+        let text: String
+        var url: TrackerURL?
+        /// Why it cannot be asked.
+        var fault: String?
+    }
+
+    var tiers: [[Tracker]]
 }
 
 /// What can be told of a file of a torrent.

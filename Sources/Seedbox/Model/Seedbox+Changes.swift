@@ -11,7 +11,7 @@ extension Seedbox {
         _ ids: [TorrentID], _ changes: TorrentChanges
     ) async throws(SeedboxError) {
         try expect(ids)
-        try check(changes)
+        try check(changes, of: ids)
         var selections: [TorrentID: Selection] = [:]
         if !changes.wanted.isEmpty || !changes.filePriorities.isEmpty {
             for id in ids { selections[id] = try selection(of: id, with: changes) }
@@ -37,7 +37,9 @@ extension Seedbox {
         if changes.queuePosition != nil || !selections.isEmpty { followQueue() }
     }
 
-    private func check(_ changes: TorrentChanges) throws(SeedboxError) {
+    private func check(
+        _ changes: TorrentChanges, of ids: [TorrentID]
+    ) throws(SeedboxError) {
         let settings = settings
         if let name = changes.category ?? nil,
             !settings.categories.contains(where: { $0.name == name })
@@ -54,14 +56,19 @@ extension Seedbox {
         try Self.checkPeersMax(changes.peersMax ?? nil)
         if let limits = changes.seedingLimits { try Self.check(limits) }
         guard let tiers = changes.trackers else { return }
-        try Self.check(tiers)
+        // Who writes back what was shown may change the rest.
+        var known: Set<String> = []
+        for id in ids { known.formUnion(try knownTrackers(of: id).joined()) }
+        try Self.check(tiers, knowing: known)
     }
 
-    static func check(_ tiers: [[String]]) throws(SeedboxError) {
+    static func check(
+        _ tiers: [[String]], knowing known: Set<String> = []
+    ) throws(SeedboxError) {
         guard tiers.reduce(0, { $0 + $1.count }) <= Limits.trackersMax else {
             throw .badValue(field: "trackers", reason: "more than \(Limits.trackersMax)")
         }
-        for url in tiers.joined() where !isTracker(url) {
+        for url in tiers.joined() where !known.contains(url) && !isTracker(url) {
             throw .badValue(field: "trackers", reason: "'\(url.prefix(200))' is no tracker's URL")
         }
     }

@@ -119,6 +119,39 @@ import Units
         await test.box.shutdown()
     }
 
+    /// It is the list that programs change and write back.
+    @Test func trackersThatCannotBeAskedAreNamedAsleepAndAwake() async throws {
+        let urls = ["wss://a.example/x", "http://127.0.0.1:1/announce"]
+        let first = try await TestBox.open("one", in: scratch)
+        try torrent.write(to: first.folder)
+        let id = try await first.box.add(AddRequest(.manifest(torrent.manifest))).id
+        try await first.wait(for: id, "seeding") { $0.state == .seeding && $0.completed != nil }
+        try await first.box.keepTrackers(urls.map { [$0] }, of: id)
+        await first.box.shutdown()
+
+        let test = try await TestBox.open("one", in: scratch)
+        func named() async throws -> [TrackerRow] { try await test.box.trackers(of: id) }
+        try await eventually { try await named().last?.state == .failed }
+        #expect(test.box.torrent(id) == nil)
+        #expect(try await named().map(\.url) == urls)
+        #expect(try await named().map(\.tier) == [0, 1])
+        try await test.box.addPeers(id, [Endpoint(ipv4: 0x7F00_0001, port: 9)])
+        try await eventually { test.box.torrent(id) != nil }
+        try await sleep(id, in: test.box)
+        #expect(try await named().map(\.url) == urls)
+        await test.box.shutdown()
+    }
+
+    private func eventually(
+        _ isTrue: () async throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
+        for _ in 0..<2_400 {
+            if try await isTrue() { return }
+            try await Task.sleep(for: .milliseconds(25))
+        }
+        Issue.record("it did not come about in time", sourceLocation: sourceLocation)
+    }
+
     @Test func whatHasHadNothingToDoForLongMaySleep() {
         var quiet = Quiet()
         let looks: [(isQuiet: Bool, now: Int64, isLong: Bool)] = [
