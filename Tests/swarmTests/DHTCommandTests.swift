@@ -62,6 +62,10 @@ import Testing
         #expect((result["trace"] as? [Any])?.isEmpty == false)
         let plain = try swarm.run("dht", "get-peers", hash, "--dht-bootstrap", address)
         #expect(plain.output == "127.0.0.1:7\n")
+        // Nobody listens at the port for discarding what comes.
+        let named = try swarm.run(
+            "dht", "get-peers", hash, "--dht-bootstrap", "127.0.0.1:9", "--peer", address)
+        #expect(named.output == "127.0.0.1:7\n", "\(named.error)")
         second.signal(SIGTERM)
         #expect(try second.end().status == ExitStatus.terminated.rawValue)
         #expect(folder.names.contains("two"))

@@ -2,17 +2,25 @@ import ArgumentParser
 import Foundation
 import JSONText
 import Metainfo
+import Terminal
 import Testing
 import Units
 
 @testable import swarm
 
 @Suite struct DaemonOptionsTests {
+    private static func client(
+        _ words: [String], _ environment: [String: String]
+    ) throws -> APIClient {
+        let options = try RemoteOptions.parse(words)
+        return try options.server.client(options.common.places, environment: environment)
+    }
+
     @Test func theDaemonIsWhereItIsSaidToBe() throws {
         let folder = try TemporaryFolder()
         let environment = ["HOME": folder.path("home"), "XDG_RUNTIME_DIR": folder.path("run")]
         let client = { (words: String...) in
-            try DaemonOptions.parse(words).client(environment: environment)
+            try Self.client(words, environment)
         }
         #expect(try client("--api", "[::1]:7").place == .host(HostPort(host: "::1", port: 7)))
         #expect(try client("--api-socket", "s").place == .socket("s"))
@@ -36,8 +44,7 @@ import Units
             String(decoding: behind.request("GET", "/session", nil), as: UTF8.self)
                 .hasPrefix("GET /a/b/api/v1/session HTTP/1.1\r\nHost: h:1\r\n"))
         #expect(throws: (any Error).self) { try client("--api", "h:1/a b") }
-        try folder.file(config, "[api]\nlisten = nonsense\n")
-        #expect(try client().place.description == "127.0.0.1:9091")
+        try folder.file(config, "")
         try FileManager.default.createDirectory(
             atPath: folder.path("run/swarm"), withIntermediateDirectories: true)
         let path = folder.path("run/swarm/api.sock")
@@ -50,22 +57,64 @@ import Units
         withExtendedLifetime(stub) {}
     }
 
+    @Test func theFileThatIsNamedSaysWhereItsDaemonIs() throws {
+        let folder = try TemporaryFolder()
+        let environment = ["HOME": folder.path("home"), "XDG_RUNTIME_DIR": folder.path("run")]
+        let place = { (words: String...) in try Self.client(words, environment).place }
+        try FileManager.default.createDirectory(
+            atPath: folder.path("run/swarm"), withIntermediateDirectories: true)
+        let usual = try StubDaemon(at: folder.path("run/swarm/api.sock")) { _ in (200, "{}") }
+        let own = try StubDaemon(at: folder.path("own")) { _ in (200, "{}") }
+        let file = try folder.file(
+            "a.toml", Data("[api]\nlisten = \"127.0.0.1:7000\"\n".utf8)
+        ).path
+        #expect(try place() == .socket(folder.path("run/swarm/api.sock")))
+        // What listens where any daemon would may be another one.
+        #expect(try place("--config", file).description == "127.0.0.1:7000")
+        try folder.file("a.toml", "[api]\nsocket = \"\(folder.path("own"))\"\n")
+        #expect(try place("--config", file) == .socket(folder.path("own")))
+        try folder.file("a.toml", "[limits]\nup = \"1M\"\n")
+        #expect(try place("--config", file) == .socket(folder.path("run/swarm/api.sock")))
+        try folder.file(
+            "home/.config/swarm/config.toml", "[api]\nsocket = \"\(folder.path("own"))\"\n")
+        #expect(try place() == .socket(folder.path("own")))
+        #expect(try place("--no-config") == .socket(folder.path("run/swarm/api.sock")))
+        withExtendedLifetime((usual, own)) {}
+    }
+
+    @Test func aMistakeInTheFileIsToldInsteadOfLookingElsewhere() throws {
+        let folder = try TemporaryFolder()
+        let environment = ["HOME": folder.path("home")]
+        try folder.file("home/.config/swarm/config.toml", "[limits]\noops = 1\n")
+        let failure = #expect(throws: Failure.self) { try Self.client([], environment) }
+        #expect(failure?.status == .badConfiguration)
+        #expect(failure?.message.contains("config.toml:2:1: unknown key") == true)
+        let missing = #expect(throws: Failure.self) {
+            try Self.client(["--config", "/none.toml"], environment)
+        }
+        #expect(missing?.status == .badConfiguration)
+        #expect(try Self.client(["--no-config"], environment).basePath.isEmpty)
+        // Who says where it is need not have it read.
+        #expect(try Self.client(["--api", "h:1"], environment).place.description == "h:1")
+        // What only a daemon has to know is not missed.
+        #expect(try Self.client([], [:]).place.description == "127.0.0.1:9091")
+    }
+
     @Test func tokensAndPasswordsAreShown() throws {
         let folder = try TemporaryFolder()
         let token = try folder.file("token", Data("s3cret-token\r\nmore\n".utf8)).path
-        let options = try DaemonOptions.parse(["--token-file", token])
-        let client = try options.client(environment: ["SWARM_PASSWORD": "unused", "HOME": "/h"])
+        let client = try Self.client(
+            ["--token-file", token], ["SWARM_PASSWORD": "unused", "HOME": "/h"])
         #expect(client.credential == .token("s3cret-token"))
         let text = String(decoding: client.request("GET", "/torrents", nil), as: UTF8.self)
         #expect(text.contains("\r\nAuthorization: Bearer s3cret-token\r\n"))
         #expect(text.hasPrefix("GET /api/v1/torrents HTTP/1.1\r\nHost: 127.0.0.1:9091\r\n"))
-        let other = try DaemonOptions.parse([])
-            .client(environment: ["SWARM_PASSWORD": "pass", "HOME": "/h"])
+        let other = try Self.client([], ["SWARM_PASSWORD": "pass", "HOME": "/h"])
         #expect(other.credential?.header == "Basic c3dhcm06cGFzcw==")
         for content in ["", "\n", "a b", "a\u{7}", String(repeating: "x", count: 5_000)] {
             let file = try folder.file("bad", Data(content.utf8)).path
             #expect(throws: (any Error).self) {
-                try DaemonOptions.parse(["--token-file", file]).client(environment: ["HOME": "/h"])
+                try Self.client(["--token-file", file], ["HOME": "/h"])
             }
         }
     }

@@ -191,6 +191,56 @@ import Testing
         #expect(try none.end().status == 143)
     }
 
+    @Test func tellsItsTorrentsOfThePeersThatAreNamed() throws {
+        try Content.film.write(to: swarm.folder)
+        let seeder = try Running(
+            swarm, ["seed", "Film.torrent", "--bind", "127.0.0.1", "--state-dir", "seed-state"])
+        let port = try seeder.event("seeding")["port"] as? Int ?? 0
+        let socket = ["SWARM_API_SOCKET": swarm.folder.path("s")]
+        let more = socket.merging(["SWARM_DOWNLOAD_DIR": swarm.folder.path("in")]) { $1 }
+        let add = { (words: String...) in
+            try swarm.runAll(["add", "Film.torrent"] + words, environment: socket)
+        }
+        // One is there before, and one comes while it runs.
+        var daemon = try start(more)
+        _ = try daemon.event("ready")
+        #expect(try add("--paused").status == 0)
+        daemon.signal(SIGTERM)
+        _ = try daemon.end()
+        let peer = ["SWARM_PEER": "127.0.0.1:\(port)"]
+        daemon = try start(more.merging(peer) { $1 })
+        _ = try daemon.event("ready")
+        #expect(try swarm.runAll(["resume", "1"], environment: socket).status == 0)
+        #expect(try add("--wait").status == 0)
+        #expect(try swarm.runAll(["remove", "1", "--with-data"], environment: socket).status == 0)
+        let again = try add("--wait")
+        #expect(again.error.contains("Film: complete"), "\(again.error)")
+        daemon.signal(SIGTERM)
+        #expect(try daemon.end().status == 143)
+        seeder.signal(SIGTERM)
+        _ = try seeder.end()
+    }
+
+    @Test func commandsFindTheDaemonOfTheirFile() throws {
+        let path = swarm.folder.path("own.sock")
+        try swarm.folder.file(
+            "c.toml",
+            "[api]\nlisten = \"none\"\nsocket = \"\(path)\"\n[network]\nport = 0\n"
+                + "bind = \"127.0.0.1\"\ndht = false\nlsd = false\n")
+        let file = ["SWARM_CONFIG": "c.toml"]
+        let daemon = try Running(swarm, ["daemon"], environment: file)
+        #expect(try daemon.event("ready")["socket"] as? String == path)
+        let listed = try swarm.run("list", environment: file)
+        #expect(listed.status == 0, "\(listed.error)")
+        #expect(try swarm.run("list", "--config", "c.toml").status == 0)
+        try swarm.folder.file("c.toml", "[network]\nprot = 1\n")
+        let bad = try swarm.run("list", environment: file)
+        #expect(bad.status == 3)
+        #expect(bad.error.contains("/c.toml:2:1: unknown key 'network.prot'"), "\(bad.error)")
+        daemon.signal(SIGTERM)
+        #expect(try daemon.end().status == 143)
+    }
+
     @Test("R16 nobody else can look into the state")
     func theStateIsOnesOwn() throws {
         let daemon = try start()

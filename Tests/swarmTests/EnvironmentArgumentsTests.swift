@@ -54,6 +54,16 @@ import Testing
         #expect(added([], ["SWARM_PORT": ""]) == [])
     }
 
+    @Test func whoWantsNoFileOfSettingsGetsNoneByTheEnvironment() {
+        let options = EnvironmentArguments.options(of: List.self)
+        let added = { (words: String...) in
+            EnvironmentArguments.added(
+                to: words, options: options, environment: ["SWARM_CONFIG": "c.toml"])
+        }
+        #expect(added("list") == ["--config=c.toml"])
+        #expect(added("list", "--no-config") == [])
+    }
+
     @Test func everyOptionOfEveryCommandHasAVariable() {
         for command in Swarm.subcommands {
             let names = command.configuration.commandName.map { [$0] } ?? []

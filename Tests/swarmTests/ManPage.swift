@@ -45,7 +45,10 @@ struct ManPage {
 
         /// Whether every command has it, so that it is described once.
         var isCommon: Bool {
-            let common = ["json", "quiet", "verbose", "no-progress", "color", "help", "version"]
+            let common = [
+                "json", "quiet", "verbose", "no-progress", "color", "config", "no-config",
+                "state-dir", "help", "version",
+            ]
             return !Set(longNames).isDisjoint(with: common)
         }
     }

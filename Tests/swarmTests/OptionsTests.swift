@@ -34,6 +34,36 @@ import Units
         #expect(seed.data == "d")
     }
 
+    @Test func everyCommandTakesWhatIsForAll() throws {
+        for command in try ManPage().commands {
+            let names = Set(command.arguments?.flatMap(\.longNames) ?? [])
+            for name in ["config", "no-config", "state-dir", "json", "color"]
+            where command.commandName != "completions" {
+                #expect(names.contains(name), "\(command.commandName) --\(name)")
+            }
+            let reachesPeers = ["seed", "fetch", "daemon"].contains(command.commandName)
+            guard reachesPeers || command.commandName.hasPrefix("dht ") else { continue }
+            for name in ["port", "bind", "peer", "dht-bootstrap", "encryption"] {
+                #expect(names.contains(name), "\(command.commandName) --\(name)")
+            }
+        }
+    }
+
+    @Test func encryptionThatCannotBeHadIsNotPromised() throws {
+        #expect(
+            try fetch("--encryption", "prefer").network.without.encryption.encryption == .prefer)
+        #expect(try fetch("--encryption", "off").network.without.encryption.encryption == .off)
+        let words = ["seed", "x", "--encryption"]
+        let refused = #expect(throws: Failure.self) {
+            try CommandLineArguments.parse(words + ["require"], environment: [:])
+        }
+        #expect(refused?.status == .badUsage)
+        #expect(refused?.message.contains("this version has no encryption") == true)
+        #expect(throws: Failure.self) {
+            try CommandLineArguments.parse(words + ["maybe"], environment: [:])
+        }
+    }
+
     @Test(arguments: [
         (["lisst"], "lisst: no such command; did you mean 'list'?"),
         (["help", "paus"], "paus: no such command; did you mean 'pause'?"),
@@ -85,16 +115,16 @@ import Units
     }
 
     @Test func theStateHasAPlace() throws {
-        let network = try fetch().network
+        let places = try fetch().common.places
         #expect(
-            try network.stateDirectory(environment: ["XDG_STATE_HOME": "/s", "HOME": "/h"])
+            try places.stateFolder(environment: ["XDG_STATE_HOME": "/s", "HOME": "/h"])
                 == "/s/swarm")
         #expect(
-            try network.stateDirectory(environment: ["XDG_STATE_HOME": "s", "HOME": "/h"])
+            try places.stateFolder(environment: ["XDG_STATE_HOME": "s", "HOME": "/h"])
                 == "/h/.local/state/swarm")
-        #expect(throws: Failure.self) { try network.stateDirectory(environment: [:]) }
+        #expect(throws: Failure.self) { try places.stateFolder(environment: [:]) }
         #expect(
-            try fetch("--state-dir", "x").network.stateDirectory(environment: [:]) == "x")
+            try fetch("--state-dir", "x").common.places.stateFolder(environment: [:]) == "x")
     }
 }
 

@@ -3,7 +3,7 @@ import Logging
 import NIOCore
 import ServiceLifecycle
 import Synchronization
-import Units
+public import Units
 
 /// A seedbox that runs as a service: the model, what it does by itself, and the ways to speak to
 /// it, begun in this order and ended in the other.
@@ -27,14 +27,19 @@ public final class SeedboxDaemon: Sendable {
     private let usualSocket: UsualSocket?
     private let automation: AutomationService
     private let manager: NotifySocket?
+    private let peers: [Endpoint]
 
     /// Takes the state folder, and loads what is in it.
     ///
-    /// - Parameter sources: Where `loaded` came from; they are read again when that is asked for.
+    /// - Parameters:
+    ///   - sources: Where `loaded` came from; they are read again when that is asked for.
+    ///   - peers: Those that every torrent is told of.
     public init(
-        _ loaded: LoadedSettings, from sources: SettingsSources, output: LogOutput
+        _ loaded: LoadedSettings, from sources: SettingsSources, peers: [Endpoint] = [],
+        output: LogOutput
     ) async throws {
         self.sources = sources
+        self.peers = peers
         self.output = output
         started = try loaded.withSecrets()
         output.apply(started)
@@ -117,6 +122,7 @@ public final class SeedboxDaemon: Sendable {
         let services: [any Service] = [
             ModelService(seedbox: seedbox), automation,
             Heartbeat(seedbox: seedbox, manager: manager, output: output), SpareMemory(),
+            KnownPeers(seedbox: seedbox, peers: peers, logger: logger),
             FrontDoor(server: server, place: started.api.listen) { self.isReady(onReady) },
         ]
         return ServiceGroupConfiguration(

@@ -42,7 +42,9 @@ public struct SettingsSources: Sendable {
     }
 
     /// Reads and checks all of them.
-    public func load() throws(SettingsError) -> LoadedSettings {
+    ///
+    /// - Parameter isWhole: Whether a daemon is to start with them, so that nothing may be missing.
+    public func load(isWhole: Bool = true) throws(SettingsError) -> LoadedSettings {
         var loaded = LoadedSettings(Self.standard(environment))
         if let file, let text = try text(of: file) {
             try take(SettingsFile(path: file, text: text), into: &loaded)
@@ -54,7 +56,7 @@ public struct SettingsSources: Sendable {
             try take(option.texts, key, from: .option(option.name), into: &loaded)
         }
         takeCredential(into: &loaded)
-        if let fault = loaded.settings.fault(isWhole: true) { throw loaded.error(fault) }
+        if let fault = loaded.settings.fault(isWhole: isWhole) { throw loaded.error(fault) }
         return loaded
     }
 

@@ -24,7 +24,8 @@ struct ConfigShow: ParsableCommand, TakesSettings {
 
     func run() throws {
         let console = global.configuredConsole()
-        let loaded = try settings.loaded(ProcessInfo.processInfo.environment).withKeptChanges()
+        let loaded = try settings.loaded(global.places, ProcessInfo.processInfo.environment)
+            .withKeptChanges()
         guard !global.json else { return try console.print(loaded.json) }
         var lines: [StyledLine] = []
         for key in SettingKey.all {
@@ -57,7 +58,7 @@ struct ConfigCheck: ParsableCommand, TakesSettings {
     func run() throws {
         let console = global.configuredConsole()
         let environment = ProcessInfo.processInfo.environment
-        let loaded = try settings.loaded(environment)
+        let loaded = try settings.loaded(global.places, environment)
         do throws(SettingsError) { _ = try loaded.withSecrets() } catch { throw Failure(error) }
         let hidden = loaded.withKeptChanges().hidden
         if global.json {

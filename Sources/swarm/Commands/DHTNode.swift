@@ -45,7 +45,7 @@ extension DHT {
             configuration.isReadOnly = readOnly
             configuration.limitsOff = noLimits
             configuration.madeUpNodeCount = madeUpNodes
-            let stateFile = try network.stateFile()
+            let stateFile = try common.places.tableFile()
             configuration.stateFile = stateFile
             try makeFolder(of: stateFile)
             let node: StandaloneDHT

@@ -4,6 +4,7 @@ import Glibc
 import JSONText
 import Seedbox
 import Terminal
+import Units
 
 struct DaemonCommand: AsyncParsableCommand, TakesSettings {
     static let configuration = CommandConfiguration(
@@ -15,6 +16,11 @@ struct DaemonCommand: AsyncParsableCommand, TakesSettings {
             See config show for all settings and their values.
             """)
 
+    @Option(
+        help: ArgumentHelp("A peer for every torrent to dial; repeatable.", valueName: "host:port"),
+        transform: HostPort.init(_:))
+    var peer: [HostPort] = []
+
     @OptionGroup(title: "Settings") var settings: SettingsOptions
     @OptionGroup(title: "Output") var global: GlobalOptions
 
@@ -23,7 +29,7 @@ struct DaemonCommand: AsyncParsableCommand, TakesSettings {
         let environment = ProcessInfo.processInfo.environment
         let stops = bounded(StopSignals.graceful())
         let hangUps = StopSignals.hangUps()
-        var sources = settings.sources(environment)
+        var sources = settings.sources(global.places, environment)
         if global.verbose > 0 {
             let level = global.verbose > 1 ? "trace" : "debug"
             sources.options.append(.init("--verbose", sets: "log.level", to: [level]))
@@ -37,7 +43,8 @@ struct DaemonCommand: AsyncParsableCommand, TakesSettings {
             ) { line in
                 _ = writeAll(line, to: STDERR_FILENO)
             }
-            let daemon = try await SeedboxDaemon(loaded, from: sources, output: output)
+            let daemon = try await SeedboxDaemon(
+                loaded, from: sources, peers: await peers(console), output: output)
             let signal = try await daemon.run(until: stops, reloadAt: hangUps) { place in
                 Self.announce(place, on: console)
             }
@@ -48,6 +55,18 @@ struct DaemonCommand: AsyncParsableCommand, TakesSettings {
             if case .badValue = error { throw Failure(.badConfiguration, nil, "\(error)") }
             throw Failure(.failed, nil, "\(error)")
         }
+    }
+
+    /// Those of the peers that are known. A daemon that starts with the machine starts without the
+    /// others.
+    private func peers(_ console: Console) async -> [Endpoint] {
+        var endpoints: [Endpoint] = []
+        for place in peer {
+            do throws(Failure) { endpoints += try await Resolver.endpoints(of: place) } catch {
+                console.warn("--peer: \(error.message)")
+            }
+        }
+        return endpoints
     }
 
     /// Signals to stop. From the first one on the process has ten seconds, whatever hangs.

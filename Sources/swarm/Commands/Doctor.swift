@@ -22,7 +22,8 @@ struct DoctorCommand: AsyncParsableCommand, TakesSettings {
 
     func run() async throws {
         let console = global.configuredConsole()
-        let loaded = try settings.loaded(ProcessInfo.processInfo.environment).withKeptChanges()
+        let loaded = try settings.loaded(global.places, ProcessInfo.processInfo.environment)
+            .withKeptChanges()
         let doctor = Doctor(loaded)
         var findings = await doctor.examine()
         if let clockFrom { findings.append(await doctor.compareClock(with: clockFrom)) }

@@ -106,8 +106,10 @@ struct Fetch: AsyncParsableCommand {
     }
 
     private func configuration(_ console: Console) throws(Failure) -> SessionConfiguration {
-        try network.sessionConfiguration(
-            console, environment: ProcessInfo.processInfo.environment)
+        network.sessionConfiguration(
+            console,
+            stateFolder: try common.places.stateFolder(
+                environment: ProcessInfo.processInfo.environment))
     }
 
     private func request(

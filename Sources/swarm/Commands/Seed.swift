@@ -55,7 +55,8 @@ struct Seed: AsyncParsableCommand {
         let console = common.configuredConsole()
         let environment = ProcessInfo.processInfo.environment
         let peers = try await resolve(network.peer)
-        let configuration = try network.sessionConfiguration(console, environment: environment)
+        let configuration = network.sessionConfiguration(
+            console, stateFolder: try common.places.stateFolder(environment: environment))
         var requests: [TorrentRequest] = []
         for path in path {
             var request = try await request(path, console)

@@ -9,8 +9,8 @@ import Units
 struct DaemonOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Where the daemon listens; its socket if it has made one, or else as this user's "
-                + "config.toml says, or 127.0.0.1:9091, unless given.", valueName: "host:port"),
+            "Where the daemon listens; its socket if it has made one, or else as the file "
+                + "of settings says, or 127.0.0.1:9091, unless given.", valueName: "host:port"),
         transform: APIAddress.init(_:))
     var api: APIAddress?
 
@@ -29,6 +29,7 @@ struct DaemonOptions: ParsableArguments {
     var tokenFile: String?
 
     func client(
+        _ places: PlaceOptions,
         environment: [String: String] = ProcessInfo.processInfo.environment
     ) throws(Failure) -> APIClient {
         let credential = try credential(environment: environment)
@@ -36,19 +37,22 @@ struct DaemonOptions: ParsableArguments {
             return APIClient(
                 place: .host(api.place), basePath: api.basePath, credential: credential)
         }
-        let configured = Self.configured(environment: environment)
+        let configured = try Self.configured(places, environment: environment)
         return APIClient(
-            place: apiSocket.map(APIPlace.socket) ?? place(configured, environment: environment),
-            basePath: configured.basePath, credential: credential)
+            place: apiSocket.map(APIPlace.socket)
+                ?? place(configured, places, environment: environment),
+            basePath: configured.settings.api.basePath, credential: credential)
     }
 
-    func daemon() throws(Failure) -> Daemon { Daemon(client: try client()) }
+    func daemon(_ places: PlaceOptions) throws(Failure) -> Daemon {
+        Daemon(client: try client(places))
+    }
 
     private func place(
-        _ configured: Settings.API, environment: [String: String]
+        _ loaded: LoadedSettings, _ places: PlaceOptions, environment: [String: String]
     ) -> APIPlace {
-        let sockets =
-            [configured.socket].compactMap(\.self) + Self.usualSockets(environment: environment)
+        let configured = loaded.settings.api
+        let sockets = Self.sockets(loaded, places, environment: environment)
         if let found = sockets.first(where: isSocket) { return .socket(found) }
         guard let listen = configured.listen, listen.port > 0 else {
             return .host(HostPort(host: "127.0.0.1", port: 9_091))
@@ -58,22 +62,41 @@ struct DaemonOptions: ParsableArguments {
         return .host(HostPort(host: near[listen.host] ?? listen.host, port: listen.port))
     }
 
-    /// What this user's file tells a daemon; what is wrong with it is for the daemon to say.
-    private static func configured(environment: [String: String]) -> Settings.API {
-        var sources = SettingsSources()
-        sources.file = SettingsSources.standardFile(environment)
+    /// What the file tells a daemon. With a mistake in it nobody knows where that is.
+    private static func configured(
+        _ places: PlaceOptions, environment: [String: String]
+    ) throws(Failure) -> LoadedSettings {
         // What the environment says of the daemon came as options.
-        sources.environment = environment.filter { !$0.key.hasPrefix("SWARM_") }
-        return (try? sources.load())?.settings.api ?? Settings.API()
+        let sources = places.sources(environment.filter { !$0.key.hasPrefix("SWARM_") })
+        do throws(SettingsError) { return try sources.load(isWhole: false) } catch {
+            throw Failure(error)
+        }
+    }
+
+    /// Where the daemon may have made its socket.
+    private static func sockets(
+        _ loaded: LoadedSettings, _ places: PlaceOptions, environment: [String: String]
+    ) -> [String] {
+        let says = { (name: String) in
+            SettingKey.named(name).map { loaded.origin(of: $0) != .program } == true
+        }
+        // Who names a file means its daemon, and not whichever listens where all of them would.
+        let isOfOneDaemon =
+            places.config != nil && (says("api.socket") || says("api.listen"))
+        if isOfOneDaemon, !says("api.socket") { return [] }
+        let own = [loaded.settings.api.socket].compactMap(\.self)
+        return isOfOneDaemon ? own : own + usualSockets(places, environment: environment)
     }
 
     /// Where sockets are put by custom: that of this user first.
-    static func usualSockets(environment: [String: String]) -> [String] {
+    private static func usualSockets(
+        _ places: PlaceOptions, environment: [String: String]
+    ) -> [String] {
         var folders: [String] = []
         if let folder = environment["XDG_RUNTIME_DIR"], folder.hasPrefix("/") {
             folders.append(folder + "/swarm")
         }
-        if let folder = try? stateFolder(nil, environment: environment) { folders.append(folder) }
+        if let folder = try? places.stateFolder(environment: environment) { folders.append(folder) }
         return (folders + ["/run/swarm"]).map { $0 + "/api.sock" }
     }
 

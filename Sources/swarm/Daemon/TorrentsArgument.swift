@@ -11,8 +11,9 @@ enum TorrentsArgument {
     static let completion = CompletionKind.custom { words, _, prefix in
         let environment = ProcessInfo.processInfo.environment
         guard
-            let options = try? DaemonOptions.parse(daemonWords(words, environment: environment)),
-            let client = try? options.client(environment: environment),
+            let options = try? RemoteOptions.parse(daemonWords(words, environment: environment)),
+            let client = try? options.server.client(
+                options.common.places, environment: environment),
             let torrents = try? Daemon(client: client).torrents(
                 ["id", "infoHash", "infoHashV2", "name"])
         else { return [] }
@@ -48,7 +49,7 @@ enum TorrentsArgument {
 
     /// The options that say where the daemon is, out of a line that is still being written.
     static func daemonWords(_ words: [String], environment: [String: String]) -> [String] {
-        ["api", "api-socket", "token-file"].flatMap { name -> [String] in
+        ["api", "api-socket", "token-file", "config", "state-dir"].flatMap { name -> [String] in
             for (place, word) in words.enumerated() {
                 if word.hasPrefix("--\(name)=") { return [word] }
                 if word == "--\(name)", place + 1 < words.count { return [word, words[place + 1]] }

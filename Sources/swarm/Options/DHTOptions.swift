@@ -24,10 +24,13 @@ struct DHTOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Where the nodes that were met are remembered; swarm in XDG_STATE_HOME unless given.",
-            valueName: "dir"),
-        completion: .directory)
-    var stateDir: String?
+            "A node to begin with, beside the others; repeatable. Most peers are nodes, at the "
+                + "same port.", valueName: "host:port"),
+        transform: HostPort.init(_:))
+    var peer: [HostPort] = []
+
+    @OptionGroup
+    var encryption: EncryptionOptions
 
     /// The node that these options ask for, without a place for its state.
     var configuration: DHTDriver.Configuration {
@@ -37,13 +40,18 @@ struct DHTOptions: ParsableArguments {
                 DHTPlace(host: $0.host, port: $0.port)
             }
         }
+        // Those that are named come first: no more than some are asked.
+        let named = peer.map { DHTPlace(host: $0.host, port: $0.port) }
+        configuration.bootstrapNodes = named + configuration.bootstrapNodes
         return configuration
     }
 
-    /// The file of the table.
-    func stateFile() throws(Failure) -> String {
-        let folder = try stateFolder(
-            stateDir, environment: ProcessInfo.processInfo.environment)
+}
+
+extension PlaceOptions {
+    /// The file of the DHT's table.
+    func tableFile() throws(Failure) -> String {
+        let folder = try stateFolder(environment: ProcessInfo.processInfo.environment)
         return DHTDriver.Configuration.stateFile(in: folder)
     }
 }

@@ -35,15 +35,16 @@ enum EnvironmentArguments {
     }
 
     /// Options that say the same thing in two ways: who gives one means it instead of the other.
-    private static let alternatives: Set = ["api", "api-socket"]
+    private static let alternatives: [Set] = [["api", "api-socket"], ["config", "no-config"]]
 
     /// Whether nothing more need be said of the option when there is this argument.
     private static func settles(_ argument: String, _ option: Shape) -> Bool {
         if names(argument, option) { return true }
-        guard argument.hasPrefix("--"), !alternatives.isDisjoint(with: option.longNames) else {
-            return false
+        guard argument.hasPrefix("--") else { return false }
+        let name = String(argument.dropFirst(2).prefix { $0 != "=" })
+        return alternatives.contains {
+            $0.contains(name) && !$0.isDisjoint(with: option.longNames)
         }
-        return alternatives.contains(String(argument.dropFirst(2).prefix { $0 != "=" }))
     }
 
     /// Whether the argument is the option, with or without its value. The other name of a switch

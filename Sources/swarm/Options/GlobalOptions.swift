@@ -29,6 +29,9 @@ struct GlobalOptions: ParsableArguments {
         completion: .list(["auto", "always", "never"]))
     var color = TerminalTraits.ColourChoice.auto
 
+    @OptionGroup
+    var places: PlaceOptions
+
     var choices: Choices {
         Choices(
             json: json, isQuiet: quiet, verbosity: verbose, showsProgress: !noProgress,

@@ -44,17 +44,6 @@ struct NetworkOptions: ParsableArguments {
             valueName: "host:port"),
         transform: HostPort.init(_:))
     var dhtBootstrap: [HostPort] = []
-
-    @Option(
-        help: ArgumentHelp(
-            "Where downloads are remembered; swarm in XDG_STATE_HOME unless given.",
-            valueName: "dir"),
-        completion: .directory)
-    var stateDir: String?
-
-    func stateDirectory(environment: [String: String]) throws(Failure) -> String {
-        try stateFolder(stateDir, environment: environment)
-    }
 }
 
 /// Ways to find and to reach peers that are not to be gone.
@@ -79,17 +68,35 @@ struct WithoutOptions: ParsableArguments {
 
     @Flag(name: .customLong("no-utp"), help: "Use TCP only. This version has no other.")
     var noUTP = false
+
+    @OptionGroup
+    var encryption: EncryptionOptions
 }
 
-/// The folder of the state: the one that was asked for, or what the XDG base directory
-/// specification says.
-func stateFolder(_ asked: String?, environment: [String: String]) throws(Failure) -> String {
-    if let asked { return asked }
-    // Relative values are to be ignored, says the specification.
-    if let base = environment["XDG_STATE_HOME"], base.hasPrefix("/") { return base + "/swarm" }
-    if let home = environment["HOME"], home.hasPrefix("/") { return home + "/.local/state/swarm" }
-    throw Failure(
-        .badConfiguration, "HOME", "is not set", remedy: "name a folder with --state-dir")
+/// Taken where what is asked for is what is done anyway, and refused where it is not.
+struct EncryptionOptions: ParsableArguments {
+    enum Choice: Equatable, Sendable {
+        case prefer
+        case off
+
+        init(_ text: String) throws(ValidationError) {
+            switch text.lowercased() {
+            case "prefer": self = .prefer
+            case "off": self = .off
+            case "require":
+                throw ValidationError(
+                    "this version has no encryption, so it cannot require it; write prefer or off")
+            default: throw ValidationError("write prefer or off")
+            }
+        }
+    }
+
+    @Option(
+        help: ArgumentHelp(
+            "Whether to encrypt what is said to peers: prefer or off. This version has no "
+                + "encryption, so both are off, and require is refused.", valueName: "when"),
+        completion: .list(["prefer", "off"]), transform: Choice.init(_:))
+    var encryption = Choice.off
 }
 
 /// A rate, or none.

@@ -14,7 +14,7 @@ struct RemoteOptions: ParsableArguments {
 
     func console() -> Console { common.configuredConsole() }
 
-    func daemon() throws(Failure) -> Daemon { try server.daemon() }
+    func daemon() throws(Failure) -> Daemon { try server.daemon(common.places) }
 
     /// Does the same to each of the things that have these names, and tells it.
     func act(

@@ -1,20 +1,9 @@
 import ArgumentParser
-import FoundationEssentials
 import Seedbox
 import Terminal
 
 /// Options that are settings of the daemon. Their values are read where those of its file are.
 struct SettingsOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp(
-            "The file of settings; swarm/config.toml in XDG_CONFIG_HOME unless given.",
-            valueName: "file"),
-        completion: .file(extensions: ["toml"]))
-    var config: String?
-
-    @Flag(name: .customLong("no-config"), help: "Read no file of settings.")
-    var noConfig = false
-
     @Option(
         help: ArgumentHelp("Where to be spoken to; none is nowhere.", valueName: "host:port"))
     var api: String?
@@ -62,13 +51,6 @@ struct SettingsOptions: ParsableArguments {
             "A node of the DHT to ask for the way in, instead of those that anybody may ask; "
                 + "repeatable.", valueName: "host:port"))
     var dhtBootstrap: [String] = []
-
-    @Option(
-        help: ArgumentHelp(
-            "What the daemon must not forget is kept here; swarm in XDG_STATE_HOME unless given.",
-            valueName: "dir"),
-        completion: .directory)
-    var stateDir: String?
 }
 
 extension SettingsOptions {
@@ -76,21 +58,20 @@ extension SettingsOptions {
     static let variablesReadElsewhere = Set(SettingKey.all.compactMap(\.option))
 
     /// All places that settings come from, read in that order.
-    func sources(_ environment: [String: String]) -> SettingsSources {
-        var sources = SettingsSources()
-        sources.environment = environment
+    func sources(_ places: PlaceOptions, _ environment: [String: String]) -> SettingsSources {
+        var sources = places.sources(environment)
         sources.options = given
-        if let config {
-            sources.file = absolute(config)
-            sources.isFileNamed = true
-        } else if !noConfig {
-            sources.file = SettingsSources.standardFile(environment)
+        if let folder = places.stateDir {
+            sources.options.append(
+                .init("--state-dir", sets: "storage.state-folder", to: [absolutePath(folder)]))
         }
         return sources
     }
 
-    func loaded(_ environment: [String: String]) throws(Failure) -> LoadedSettings {
-        do throws(SettingsError) { return try sources(environment).load() } catch {
+    func loaded(
+        _ places: PlaceOptions, _ environment: [String: String]
+    ) throws(Failure) -> LoadedSettings {
+        do throws(SettingsError) { return try sources(places, environment).load() } catch {
             throw Failure(error)
         }
     }
@@ -100,17 +81,16 @@ extension SettingsOptions {
             ("api", [api].compactMap(\.self)),
             (
                 "api-socket",
-                [apiSocket].compactMap { $0.map { $0.isEmpty ? "none" : absolute($0) } }
+                [apiSocket].compactMap { $0.map { $0.isEmpty ? "none" : absolutePath($0) } }
             ),
-            ("download-dir", [downloadDir].compactMap { $0.map(absolute) }),
-            ("watch", watch.map(absolute)),
+            ("download-dir", [downloadDir].compactMap { $0.map(absolutePath) }),
+            ("watch", watch.map(absolutePath)),
             ("port", [port].compactMap(\.self)),
             ("bind", [bind].compactMap(\.self)),
             ("max-peers", [maxPeers].compactMap(\.self)),
             ("up-limit", [upLimit].compactMap(\.self)),
             ("down-limit", [downLimit].compactMap(\.self)),
             ("dht-bootstrap", dhtBootstrap),
-            ("state-dir", [stateDir].compactMap { $0.map(absolute) }),
         ]
         let keys = SettingKey.all
         let set = texts.compactMap { text -> SettingsSources.Option? in
@@ -126,15 +106,6 @@ extension SettingsOptions {
             + turnedOff.filter(\.1).map { name, _ in
                 SettingsSources.Option("--no-\(name)", sets: "network.\(name)", to: ["false"])
             }
-    }
-
-    /// What the user means by a path, wherever the daemon looks from.
-    private func absolute(_ path: String) -> String {
-        guard !path.hasPrefix("/"), !path.hasPrefix("~"), path != "none", !path.isEmpty else {
-            return path
-        }
-        let folder = FileManager.default.currentDirectoryPath
-        return folder + "/" + path.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
     }
 }
 

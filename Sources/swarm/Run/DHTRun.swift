@@ -63,8 +63,8 @@ struct DHTRun {
         configuration.savesTable = false
         if !joins {
             configuration.bootstrapNodes = []
-        } else if options.network.dhtBootstrap.isEmpty || options.network.stateDir != nil {
-            configuration.stateFile = try? options.network.stateFile()
+        } else if options.network.dhtBootstrap.isEmpty || options.common.places.stateDir != nil {
+            configuration.stateFile = try? options.common.places.tableFile()
         }
         do throws(StandaloneDHT.StartError) {
             return try await StandaloneDHT.start(

@@ -14,11 +14,11 @@ extension NetworkOptions {
 
     /// The session that these options ask for.
     func sessionConfiguration(
-        _ console: Console, environment: [String: String]
-    ) throws(Failure) -> SessionConfiguration {
+        _ console: Console, stateFolder: String
+    ) -> SessionConfiguration {
         var configuration = SessionConfiguration()
         apply(to: &configuration)
-        configuration.stateDirectory = try stateDirectory(environment: environment)
+        configuration.stateDirectory = stateFolder
         configuration.logger = console.logger
         return configuration
     }
