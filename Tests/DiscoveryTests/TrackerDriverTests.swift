@@ -275,7 +275,7 @@ private func query(_ uri: String) -> [String: String] {
             for driver in drivers { await driver.start(isComplete: true) }
             _ = await server.requests.first(100)
             await withTaskGroup(of: Void.self) { group in
-                for driver in drivers { group.addTask { await driver.stop() } }
+                for driver in drivers { group.addTask { await driver.stop(within: .seconds(300)) } }
             }
         }
         #expect(server.requests.all.count == 200)

@@ -78,13 +78,17 @@ if [ -n "$filter" ]; then
     part tests --filter "$filter"
 else
     # What only computes comes first and by itself: it takes all cores for minutes, for which those
-    # who wait for sockets and other programs would wait too long. Of those not all begin at once,
-    # for the same reason; but with other clients each waits for minutes, so that all do.
+    # who wait for sockets and other programs would wait too long. So do the tests of the programs,
+    # which hold a thread each while one runs: there are as many threads as cores, and all that is
+    # asynchronous beside them would stand still for seconds. Of the rest not all begin at once, for
+    # the same reason; but with other clients each waits for minutes, so that all do.
     machines='^(Units|Bencode|JSONText|Hashing|Metainfo|PeerWire|Tracker|Kademlia|SwarmScheduler'
     machines+='|Simulator|Terminal|FuzzCorpus|Tidy)Tests'
+    commands='^(Chunker|swarm|swarm_sim)Tests'
     part machines --filter "$machines"
+    part commands --filter "$commands"
     SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 \
-        part shells --skip "$machines" --skip '^InteropTests'
+        part shells --skip "$machines" --skip "$commands" --skip '^InteropTests'
     part interop --filter '^InteropTests'
 fi
 

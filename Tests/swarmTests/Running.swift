@@ -36,7 +36,7 @@ final class Running {
     }
 
     /// The next object, `nil` at the end of the output.
-    func next(within seconds: Double = 30) throws -> [String: Any]? {
+    func next(within seconds: Double = 120) throws -> [String: Any]? {
         let deadline = Date(timeIntervalSinceNow: seconds)
         while true {
             if let end = buffer.firstIndex(of: 0x0A) {
@@ -57,7 +57,7 @@ final class Running {
     }
 
     /// The first object with this event.
-    func event(_ name: String, within seconds: Double = 30) throws -> [String: Any] {
+    func event(_ name: String, within seconds: Double = 120) throws -> [String: Any] {
         let deadline = Date(timeIntervalSinceNow: seconds)
         while let object = try next(within: deadline.timeIntervalSinceNow) {
             if object["event"] as? String == name { return object }
@@ -66,7 +66,7 @@ final class Running {
     }
 
     /// All events that are left, by name, and how the program ended.
-    func end(within seconds: Double = 30) throws -> (events: [String], status: Int32) {
+    func end(within seconds: Double = 120) throws -> (events: [String], status: Int32) {
         let deadline = Date(timeIntervalSinceNow: seconds)
         var events: [String] = []
         while let object = try next(within: deadline.timeIntervalSinceNow) {

@@ -129,8 +129,8 @@ import Testing
     }
 
     @Test func aFetchThatIsInterruptedSaysSoAndGoesOnLater() throws {
-        let (_, port) = try seed("--up-limit", "100k")
-        let fetcher = try fetch(port)
+        let (_, port) = try seed()
+        let fetcher = try fetch(port, "--down-limit", "10k")
         _ = try fetcher.event("progress")
         fetcher.signal(SIGINT)
         #expect(try fetcher.end().status == 130)

