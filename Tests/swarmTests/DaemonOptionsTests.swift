@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Glibc
 import JSONText
 import Metainfo
 import Terminal
@@ -55,6 +56,12 @@ import Units
         let stub = try StubDaemon(at: path) { _ in (200, "{}") }
         #expect(try client().place == .socket(path))
         withExtendedLifetime(stub) {}
+        // What a daemon that was killed leaves behind leads nowhere.
+        try FileManager.default.removeItem(atPath: path)
+        try leaveSocket(at: path)
+        #expect(try client().place.description == "127.0.0.1:9091")
+        try folder.file(config, "[api]\nlisten = \"none\"\n")
+        #expect(try client().place == .socket(path))
     }
 
     @Test func theFileThatIsNamedSaysWhereItsDaemonIs() throws {
@@ -127,6 +134,22 @@ import Units
         #expect(text.contains("\r\nContent-Type: application/json\r\nContent-Length: 7\r\n"))
         #expect(text.hasSuffix("\r\n\r\n{\"a\":1}"))
     }
+}
+
+/// Makes a socket at which nobody listens.
+func leaveSocket(at path: String) throws {
+    let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+    let descriptor = socket(AF_UNIX, kind, 0)
+    defer { close(descriptor) }
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+    let code = withUnsafePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+        }
+    }
+    try #require(code == 0)
 }
 
 @Suite struct DaemonCommandOptionsTests {

@@ -241,6 +241,31 @@ import Testing
         #expect(try daemon.end().status == 143)
     }
 
+    @Test func aSocketIsTakenFromNobodyWhoListensThere() throws {
+        let path = swarm.folder.path("s")
+        let socket = ["SWARM_API_SOCKET": path]
+        let other = ["--state-dir", "other"]
+        let first = try start(socket)
+        _ = try first.event("ready")
+        let second = try swarm.runAll(
+            ["daemon"] + other, environment: Self.alone.merging(socket) { $1 })
+        #expect(second.status == 1)
+        #expect(second.error.contains("\(path): another daemon listens there"), "\(second.error)")
+        #expect(try swarm.runAll(["list"], environment: socket).status == 0)
+        first.signal(SIGKILL)
+        _ = try first.end()
+        #expect(FileManager.default.fileExists(atPath: path))
+        let third = try start(socket)
+        _ = try third.event("ready")
+        #expect(try swarm.runAll(["list"], environment: socket).status == 0)
+        // What is there when it ends may be another's.
+        try FileManager.default.removeItem(atPath: path)
+        try leaveSocket(at: path)
+        third.signal(SIGTERM)
+        #expect(try third.end().status == 143)
+        #expect(FileManager.default.fileExists(atPath: path))
+    }
+
     @Test("R16 nobody else can look into the state")
     func theStateIsOnesOwn() throws {
         let daemon = try start()

@@ -34,7 +34,7 @@ final class UsualSocket: Sendable {
             throw .storage("\(path): is there, and no socket")
         }
         // Who was told to listen here has not locked it. Who was killed does not answer.
-        guard !Self.isAnswered(path) else { throw Self.taken }
+        guard !isAnswered(socket: path) else { throw Self.taken }
     }
 
     deinit {
@@ -45,21 +45,5 @@ final class UsualSocket: Sendable {
 
     private static func fault(_ place: String) -> SeedboxError {
         .storage("\(place): \(String(cString: strerror(errno)))")
-    }
-
-    private static func isAnswered(_ path: String) -> Bool {
-        let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
-        let caller = socket(AF_UNIX, kind, 0)
-        guard caller >= 0 else { return true }
-        defer { close(caller) }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
-        let code = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(caller, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        return code == 0 || ![ECONNREFUSED, ENOENT].contains(errno)
     }
 }

@@ -53,7 +53,10 @@ struct DaemonOptions: ParsableArguments {
     ) -> APIPlace {
         let configured = loaded.settings.api
         let sockets = Self.sockets(loaded, places, environment: environment)
-        if let found = sockets.first(where: isSocket) { return .socket(found) }
+        let there = sockets.filter(isSocket)
+        if let found = there.first(where: Self.isAnswered) { return .socket(found) }
+        // It cannot be anywhere else; that nobody answers there is what has to be said.
+        if configured.listen == nil, let left = there.first { return .socket(left) }
         guard let listen = configured.listen, listen.port > 0 else {
             return .host(HostPort(host: "127.0.0.1", port: 9_091))
         }
@@ -98,6 +101,16 @@ struct DaemonOptions: ParsableArguments {
         }
         if let folder = try? places.stateFolder(environment: environment) { folders.append(folder) }
         return (folders + ["/run/swarm"]).map { $0 + "/api.sock" }
+    }
+
+    /// A daemon that was killed leaves a socket at which nobody answers.
+    private static func isAnswered(_ path: String) -> Bool {
+        do throws(APIConnection.Fault) {
+            _ = try APIConnection(to: .socket(path))
+            return true
+        } catch {
+            return ![.unreachable(errno: ECONNREFUSED), .unreachable(errno: ENOENT)].contains(error)
+        }
     }
 
     private func isSocket(_ path: String) -> Bool {
