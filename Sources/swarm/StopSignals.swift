@@ -13,6 +13,7 @@ enum StopSignals {
         var askedAt: ContinuousClock.Instant?
         var redraw: (@Sendable () -> Void)?
         var hangUps: AsyncStream<Void>.Continuation?
+        var report: (@Sendable () -> Void)?
     }
 
     private static let state = Mutex(State())
@@ -29,7 +30,7 @@ enum StopSignals {
         var thread = pthread_t()
         let readEnd = UnsafeMutableRawPointer(bitPattern: Int(ends[0]) + 1)
         guard pthread_create(&thread, nil, { readSignals($0) }, readEnd) == 0 else { return }
-        for number in [SIGINT, SIGTERM, SIGWINCH] { handle(number) }
+        for number in [SIGINT, SIGTERM, SIGWINCH, SIGUSR1] { handle(number) }
         // Started by `nohup`, the program outlives its terminal.
         if !isIgnored(SIGHUP) { handle(SIGHUP) }
         if isatty(STDERR_FILENO) == 1, !isIgnored(SIGTSTP) { handle(SIGTSTP) }
@@ -66,9 +67,15 @@ enum StopSignals {
         state.withLock { $0.redraw = body }
     }
 
+    /// What to do at each SIGUSR1, on a thread that nothing else needs. Otherwise it does nothing.
+    static func onReport(_ body: @escaping @Sendable () -> Void) {
+        state.withLock { $0.report = body }
+    }
+
     fileprivate static func take(_ number: Int32) {
         switch number {
         case SIGWINCH: state.withLock(\.redraw)?()
+        case SIGUSR1: state.withLock(\.report)?()
         case SIGTSTP:
             Console.standard.restore()
             kill(getpid(), SIGSTOP)

@@ -93,6 +93,25 @@ import Testing
         #expect(try daemon.end().status == 143)
     }
 
+    @Test func saysHowThingsAreWhenItIsAsked() throws {
+        try Content.film.write(to: swarm.folder)
+        let socket = ["SWARM_API_SOCKET": swarm.folder.path("s"), "SWARM_LOG_LEVEL": "error"]
+        let daemon = try start(socket)
+        _ = try daemon.event("ready")
+        let added = try swarm.runAll(["add", "Film.torrent", "--paused"], environment: socket)
+        #expect(added.status == 0)
+        daemon.signal(SIGUSR1)
+        try daemon.wait(for: "state: torrents all=1 paused=1")
+        try daemon.wait(for: "state: it answers part=trackers and DHT")
+        let text = daemon.errorText
+        for words in [
+            "state: traffic down=0 B/s peers=0", "state: disk jobs", "descriptors=",
+            "state: it answers part=the model",
+        ] { #expect(text.contains(words), "\(text)") }
+        daemon.signal(SIGTERM)
+        #expect(try daemon.end().status == 143)
+    }
+
     @Test func aPortThatCannotBeTakenLeavesAllSettingsAsTheyWere() throws {
         let file = "home/.config/swarm/config.toml"
         try swarm.folder.file(file, "[network]\nport = 0\n")

@@ -224,6 +224,10 @@ enum ManPageText {
         .Cm fetch
         in order: trackers are told, and the state is saved.
         A SIGINT after that ends at once.
+        .Cm daemon
+        reads its settings again at SIGHUP, and at SIGUSR1 writes into its log, whatever its level,
+        what its torrents, peers, disks and descriptors are at, and which of its parts do not
+        answer.
 
         """
 

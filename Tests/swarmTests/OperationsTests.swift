@@ -152,6 +152,7 @@ import Testing
                 end; begin ;;
             '--user stop swarm') end ;;
             '--user reload swarm') kill -HUP "$daemon" ;;
+            '--user kill --signal=USR1 --kill-whom=main swarm') kill -USR1 "$daemon" ;;
             '--user status swarm') kill -0 "$daemon" ;;
             'enable --now swarm')
                 [ ! -x /usr/bin/systemd-analyze ] ||

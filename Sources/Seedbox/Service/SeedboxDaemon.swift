@@ -146,6 +146,9 @@ public final class SeedboxDaemon: Sendable {
         onReady(place)
     }
 
+    /// Writes into the log how things are. It may be called from any thread at any time.
+    public func tellState() { StateReport(seedbox: seedbox, logger: logger).tell() }
+
     // MARK: - Settings that change
 
     /// Reads the settings anew. What is wrong with them is logged, and those that were go on.

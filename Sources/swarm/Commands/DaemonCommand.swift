@@ -11,8 +11,9 @@ struct DaemonCommand: AsyncParsableCommand, TakesSettings {
         commandName: "daemon",
         abstract: "Run the seedbox: many torrents, for months, driven by a page and by programs.",
         discussion: """
-            Stays in the foreground. SIGHUP makes it read its settings again; SIGTERM and SIGINT \
-            end it within ten seconds, with trackers told and everything saved.
+            Stays in the foreground. SIGHUP makes it read its settings again, SIGUSR1 write into its \
+            log how things are; SIGTERM and SIGINT end it within ten seconds, with trackers told \
+            and everything saved.
             See config show for all settings and their values.
             """)
 
@@ -45,6 +46,7 @@ struct DaemonCommand: AsyncParsableCommand, TakesSettings {
             }
             let daemon = try await SeedboxDaemon(
                 loaded, from: sources, peers: await peers(console), output: output)
+            StopSignals.onReport { daemon.tellState() }
             let signal = try await daemon.run(until: stops, reloadAt: hangUps) { place in
                 Self.announce(place, on: console)
             }
