@@ -11,9 +11,9 @@ struct DaemonCommand: AsyncParsableCommand, TakesSettings {
         commandName: "daemon",
         abstract: "Run the seedbox: many torrents, for months, driven by a page and by programs.",
         discussion: """
-            Stays in the foreground. SIGHUP makes it read its settings again, SIGUSR1 write into its \
-            log how things are; SIGTERM and SIGINT end it within ten seconds, with trackers told \
-            and everything saved.
+            Stays in the foreground. SIGHUP makes it read its settings again, SIGUSR1 write into \
+            its log how things are; SIGTERM and SIGINT end it within ten seconds, with trackers \
+            told and everything saved.
             See config show for all settings and their values.
             """)
 
