@@ -18,6 +18,12 @@ enum Limits {
     static let storageProbeInterval = Interval.seconds(10)
     /// How often it is looked how much is free of the disks that are written to.
     static let freeSpaceInterval = Interval.seconds(2)
+    /// Bytes that may come before that is looked at again where next to nothing is left: so much,
+    /// and what comes while somebody looks, is written beyond it.
+    static let roomStepMin: Int64 = 2 << 20
+    /// Bytes that have to be there for a torrent to go on that misses more than that: it would stop
+    /// again at once.
+    static let roomToGoOn: Int64 = 16 << 20
     /// How often totals and peers are written to the session store: a crash loses so much of them.
     static let totalsInterval = Interval.seconds(30)
     /// Connections that have not named a torrent yet. They do so at once, or are closed when the

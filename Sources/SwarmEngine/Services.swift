@@ -28,6 +28,7 @@ final class Services: Sendable {
     /// Complete torrents that nobody is connected to.
     let sleepers: Sleepers
     let sleeperTimer = Mutex<RepeatedTask?>(nil)
+    let room = Mutex(RoomMeter())
     let trackerURLs = Mutex<[String: TrackerURL]>([:])
     let loops: any EventLoopGroup
     /// What is near may be named by others.

@@ -38,7 +38,7 @@ extension Session {
             var folders: [String: FolderPlace] = [:]
             while !Task.isCancelled {
                 try? await Task.sleep(for: .nanoseconds(Limits.freeSpaceInterval.nanoseconds))
-                await self?.guardFreeSpace()
+                await self?.services.guardRoom()
                 untilLook = untilLook - Limits.freeSpaceInterval
                 if untilLook <= .zero {
                     untilLook = Limits.storageProbeInterval
@@ -87,23 +87,6 @@ extension Session {
         }
         known = now
     }
-
-    /// Stops writing where less is free than is to stay free. Each torrent looks by itself when it
-    /// may go on.
-    private func guardFreeSpace() async {
-        guard services.configuration.minimumFree > 0 else { return }
-        var folders: [String: [Torrent]] = [:]
-        for torrent in services.directory.all where torrent.connectionCount > 0 {
-            if await torrent.isWriting {
-                folders[torrent.request.directory, default: []].append(torrent)
-            }
-        }
-        for (folder, torrents) in folders {
-            let hasRoom = await services.onStartup { self.services.hasRoom(in: folder) }
-            guard hasRoom == false else { continue }
-            for torrent in torrents { await torrent.pauseForRoom() }
-        }
-    }
 }
 
 /// What tells a folder from another one of its name; without numbers if there is none.
@@ -112,15 +95,6 @@ private struct FolderPlace: Hashable {
     let inode: UInt64?
 
     init(_ identity: FileIdentity?) { (device, inode) = (identity?.device, identity?.inode) }
-}
-
-extension Services {
-    /// Whether more is free on the disk of the folder than is to stay free. Asks the file system.
-    func hasRoom(in folder: String) -> Bool {
-        let minimum = configuration.minimumFree
-        guard minimum > 0, let free = DiskPools.freeBytes(of: folder) else { return true }
-        return free >= minimum
-    }
 }
 
 extension Torrent {
@@ -140,12 +114,5 @@ extension Torrent {
                 torrent.waitForStorage(EngineError(gone))
             }
         }
-    }
-
-    var isWriting: Bool { if case .downloading = state { true } else { false } }
-
-    func pauseForRoom() {
-        guard isWriting, storage != nil else { return }
-        pauseWriting(.noSpace(path: request.directory))
     }
 }

@@ -1,5 +1,6 @@
 public import Discovery
 public import Logging
+import Storage
 public import Units
 
 /// How a session behaves.
@@ -14,6 +15,8 @@ public struct SessionConfiguration: Sendable {
     public var maxConnections = 2_000
     /// Bytes of a disk that stay free: below it nothing is written there until there is more.
     public var minimumFree: Int64 = 0
+    /// Bytes that are free on the disk of a folder.
+    var freeBytes: @Sendable (String) -> Int64? = { DiskPools.freeBytes(of: $0) }
     public var uploadLimit: ByteRate?
     public var downloadLimit: ByteRate?
     /// Peers served at once; nil finds out how many go well.

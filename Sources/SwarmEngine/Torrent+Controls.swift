@@ -2,6 +2,7 @@ import Discovery
 import Metainfo
 import Storage
 import SwarmScheduler
+import Synchronization
 import Tracker
 public import Units
 
@@ -163,6 +164,7 @@ extension Session {
             present.uploadLimit = configuration.uploadLimit
             present.downloadLimit = configuration.downloadLimit
         }
+        services.room.withLock { $0.forget() }
         await followSwitches()
         await divideAnew()
         for torrent in services.directory.all { await torrent.followConfiguration() }

@@ -242,10 +242,11 @@ extension Torrent {
         guard let storage else { return }
         _ = bytes.withUnsafeReadableBytes { storage.write(piece, begin: begin, bytes: $0) }
         if storage.isCongested, !isReadingPaused { pauseReading(true) }
+        noteRoom(bytes.readableBytes, for: storage)
     }
 
     /// While the disk is behind, peers are not read from: TCP makes them wait.
-    private func pauseReading(_ isPaused: Bool) {
+    func pauseReading(_ isPaused: Bool) {
         isReadingPaused = isPaused
         for conduit in conduits { conduit?.setReading(!isPaused) }
         run(.diskCongested(isPaused))
@@ -283,8 +284,10 @@ extension Torrent {
 
     func probeDisk() {
         guard let storage else { return }
+        // Not for a moment only: enough for the rest, or to be busy with for some time.
+        let coming = min(missingBytes, Limits.roomToGoOn)
         let isTaken = storage.resources.pool.run(.sync) {
-            guard self.services.hasRoom(in: storage.files.folder) else {
+            guard self.services.roomLeft(in: storage.files.folder, coming: coming) >= 0 else {
                 return self.onLoop { $0.run(.diskProbed(works: false)) }
             }
             self.probe(storage)
@@ -313,7 +316,11 @@ extension Torrent {
     func pauseWriting(_ fault: EngineError) {
         lastDiskError = fault
         state = .diskFull
-        log.error("cannot write", metadata: ["error": "\(fault)"])
+        if case .noSpace(let path) = fault {
+            log.error("no room to write; it goes on when there is", metadata: ["path": "\(path)"])
+        } else {
+            log.error("cannot write", metadata: ["error": "\(fault)"])
+        }
         tell(.diskFull(fault))
         run(.diskFaulted)
     }
@@ -331,7 +338,7 @@ extension Torrent {
     private func happened(_ event: TorrentStorage.Event) {
         switch event {
         case .relieved:
-            if isReadingPaused { pauseReading(false) }
+            if isReadingPaused, !waitsForRoom { pauseReading(false) }
         case .fault(let error):
             if error.kind == .missingVolume, request.waitsForStorage {
                 return waitForStorage(EngineError(error))

@@ -84,6 +84,8 @@ public actor Torrent {
     var savedPeers: [Endpoint]?
     var lastDiskError: EngineError?
     var isReadingPaused = false
+    /// Until somebody has looked how much is free of its disk.
+    var waitsForRoom = false
     /// The folder of a disk that is waited for, as it was when it was last looked into.
     var probedFolder: FileIdentity??
     /// What the torrent may use of the session's limits.

@@ -27,6 +27,13 @@ extension TorrentMachine {
     /// Content bytes of the wanted pieces, and of those of them that are had.
     public var wantedBytes: (wanted: Int64, had: Int64) { (wantedTotal, wantedHad) }
 
+    /// Bytes that peers were asked for and have not sent yet.
+    public var bytesAskedFor: Int64 {
+        peers.active.reduce(0) { sum, slot in
+            sum + Int64(peers[slot]?.pipeline.outstanding.count ?? 0) * Int64(blockLength)
+        }
+    }
+
     mutating func recountWanted() {
         (wantedTotal, wantedHad) = (0, 0)
         let (wanted, have) = (picker.wanted, picker.have)

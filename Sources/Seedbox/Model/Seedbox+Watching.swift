@@ -346,7 +346,7 @@ extension EngineError {
     /// Of a fault that ends by itself, and not with the next run of a command.
     fileprivate var whileItGoesOn: String {
         guard case .noSpace(let path) = self else { return "\(self)" }
-        return "\(path): no space left on the device; make room, and it goes on by itself"
+        return "\(path): no room left to write; make some, and it goes on by itself"
     }
 
     fileprivate func say(in row: inout TorrentRow) {

@@ -1,0 +1,91 @@
+import Chunker
+import Foundation
+import Storage
+import Testing
+import Units
+
+@testable import SwarmEngine
+
+/// What is to stay free of a disk stays free, however fast it is written to.
+@Suite(.timeLimit(.minutes(10))) struct RoomTests {
+    @Test func itIsLookedAtTheSoonerTheLessIsLeft() {
+        let pools = DiskPools()
+        let disk = ObjectIdentifier(pools)
+        var meter = RoomMeter()
+        func took(_ bytes: Int) -> RoomMeter.Step { meter.took(bytes, for: disk) }
+        func over() -> [Torrent] { meter.lookIsOver(of: disk) }
+        #expect(took(16_384) == .look)
+        #expect(took(16_384) == .goOn)
+        // Nothing more may come before somebody has looked.
+        #expect(took(Int(Limits.roomStepMin)) == .wait)
+        meter.saw(100 << 20, on: disk)
+        #expect(over().isEmpty)
+        #expect(took((50 << 20) - 1) == .goOn)
+        #expect(took(1) == .look)
+        meter.saw(-1, on: disk)
+        #expect(over().isEmpty)
+        #expect(took(Int(Limits.roomStepMin) - 1) == .goOn)
+        #expect(took(1) == .look)
+        meter.saw(.max, on: disk)
+        #expect(over().isEmpty)
+        #expect(took(1 << 40) == .goOn)
+        meter.forget()
+        #expect(took(1) == .look)
+    }
+
+    @Test func whatIsOnItsWayIsNoMoreThanWhatIsMissing() {
+        let (pool, memory) = (DiskPool(), ExtentMemory())
+        var disk = WritingDisk(pool: pool, memory: memory, folder: "/", asked: 7, missing: 5)
+        #expect(disk.coming == 5)
+        disk.add(WritingDisk(pool: pool, memory: memory, folder: "/", asked: .max, missing: 9))
+        #expect(disk.coming == 14)
+        pool.stop()
+    }
+
+    /// Bytes that files take on the disk below a folder.
+    private static func bytesUsed(below folder: String) -> Int64 {
+        let names = FileManager.default.enumerator(atPath: folder)?.allObjects ?? []
+        return names.reduce(0) { sum, name in
+            var file = stat()
+            guard let name = name as? String, lstat(folder + "/" + name, &file) == 0,
+                file.st_mode & S_IFMT == S_IFREG
+            else { return sum }
+            return sum + Int64(file.st_blocks) * 512
+        }
+    }
+
+    @Test func aDownloadAtFullSpeedStopsInTime() async throws {
+        let scratch = try Scratch()
+        try scratch.write("content", bytes: 48 << 20, seed: 1)
+        let manifest = try scratch.manifest(of: "content", .v1)
+        let seeding = try await TransferTests.session(scratch)
+        let fetching = try await TransferTests.session(scratch)
+        let seed = try await seeding.add(
+            TorrentRequest(metainfo: manifest, directory: scratch.path, mode: .seed))
+        try await TransferTests.completion(of: seed)
+        let folder = try scratch.folder("out")
+        let (room, floor) = (Int64(8 << 20), Int64(1 << 30))
+        var configuration = fetching.configuration
+        configuration.minimumFree = floor
+        fetching.services.adjust { present in
+            present.freeBytes = { _ in floor + room - Self.bytesUsed(below: folder) }
+        }
+        await fetching.setConfiguration(configuration)
+        var request = TorrentRequest(metainfo: manifest, directory: folder, mode: .fetch)
+        request.peers = [TransferTests.endpoint(of: seeding)]
+        let fetch = try await fetching.add(request)
+        let stopped = Task {
+            for await event in fetch.events {
+                if case .diskFull = event { return true }
+                if case .completed = event { return false }
+            }
+            return false
+        }
+        #expect(await stopped.value)
+        // All that was asked for before that is written.
+        await fetching.shutdown()
+        await seeding.shutdown()
+        let used = Self.bytesUsed(below: folder)
+        #expect(used <= room + Int64(6 << 20), "\(used)")
+    }
+}
