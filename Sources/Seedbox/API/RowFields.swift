@@ -157,7 +157,7 @@ struct RowField: Sendable {
         },
         RowField("category", .nullable(.string)) { row, out in out.optional(row.category) },
         RowField("group", .nullable(.string)) { row, out in out.optional(row.group) },
-        RowField("queuePosition", .integer) { row, out in out.integer(row.queuePosition) },
+        RowField("queuePosition", .integer) { row, out in out.integer(row.queuePlace) },
         RowField("seedingLimits", seedingLimitsSchema) { row, out in
             row.seedingLimits.write(into: &out)
         },

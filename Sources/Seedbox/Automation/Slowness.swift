@@ -30,7 +30,7 @@ public struct SlownessFacts: Sendable {
         hasMetadata = row.content != nil
         isComplete = row.isComplete
         rate = row.isComplete ? row.uploadRate : row.downloadRate
-        queuePosition = row.queuePosition
+        queuePosition = row.queuePlace
         self.counters = counters
         self.trackers = trackers
     }

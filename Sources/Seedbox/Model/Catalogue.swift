@@ -27,16 +27,23 @@ public final class Catalogue: Sendable {
     public func withRows<Value: Sendable, Failure: Error>(
         _ body: ([TorrentRow]) throws(Failure) -> Value
     ) throws(Failure) -> Value {
-        try table.withLock { table throws(Failure) in try body(table.rows) }
+        try table.withLock { table throws(Failure) in
+            table.renewPlaces()
+            return try body(table.rows)
+        }
     }
 
     public func row(_ id: TorrentID) -> TorrentRow? {
-        table.withLock { table in table.position(of: id).map { table.rows[$0] } }
+        table.withLock { table in
+            table.renewPlaces()
+            return table.position(of: id).map { table.rows[$0] }
+        }
     }
 
     /// The row of the torrent that has any of the names of `infoHash`.
     public func row(named infoHash: InfoHash) -> TorrentRow? {
         table.withLock { table in
+            table.renewPlaces()
             for name in infoHash.wireForms {
                 if let row = table.row(named: name) { return row }
             }
@@ -56,7 +63,10 @@ public final class Catalogue: Sendable {
     ///
     /// - Parameter most: Where more rows have changed, they are not told: all are to be taken.
     public func changes(since revision: UInt64, atMost most: Int = .max) -> CatalogueChanges {
-        table.withLock { $0.changes(since: revision, atMost: most) }
+        table.withLock { table in
+            table.renewPlaces()
+            return table.changes(since: revision, atMost: most)
+        }
     }
 
     /// Says now and then, at most four times a second, that something has changed. Who is slow

@@ -19,6 +19,8 @@ struct CatalogueTable {
     private(set) var revision: UInt64
     /// In the order of their ids. To be changed by `updateSilently` alone but for here.
     var rows: [TorrentRow] = []
+    /// Torrents have moved in the queue, or have left it, since places were given out.
+    private var hasOldPlaces = false
     /// By all names that the wire knows a torrent by.
     private var names: [SHA1Digest: TorrentID] = [:]
     /// Every change in its order. An entry is the last of its torrent if the row has its number;
@@ -84,7 +86,16 @@ struct CatalogueTable {
         var row = row
         row.revision = nextRevision(for: row.id)
         for name in row.infoHash.wireForms { names[name] = row.id }
-        guard let last = rows.last, last.id >= row.id else { return rows.append(row) }
+        guard let last = rows.last, last.id >= row.id else {
+            let isLast = rows.last.map { $0.queuePosition < row.queuePosition } ?? true
+            if isLast, rows.last.map({ $0.queuePlace == rows.count - 1 }) ?? true {
+                row.queuePlace = rows.count
+            } else {
+                hasOldPlaces = true
+            }
+            return rows.append(row)
+        }
+        hasOldPlaces = true
         if let position = position(of: row.id) {
             rows[position] = row
         } else {
@@ -99,6 +110,7 @@ struct CatalogueTable {
         change(&new)
         (new.id, new.revision) = (id, old.revision)
         guard new != old else { return .same }
+        if new.queuePosition != old.queuePosition { hasOldPlaces = true }
         if new.infoHash != old.infoHash {
             for name in old.infoHash.wireForms { names[name] = nil }
             for name in new.infoHash.wireForms { names[name] = id }
@@ -118,11 +130,30 @@ struct CatalogueTable {
             removals.append(Removal(revision: revision, removed: removed))
         }
         rows.removeAll { ids.contains($0.id) }
+        hasOldPlaces = true
         guard removals.count > Limits.removedKeptMax else { return }
         // More than one at a time, since all that stay are moved.
         let excess = removals.count - Limits.removedKeptMax + Limits.removedKeptMax / 4
         forgottenUpTo = removals[excess - 1].revision
         removals.removeFirst(excess)
+    }
+
+    /// Gives out places in the queue if they may not be what they were. That is no change of a
+    /// row: one that moves up because another is removed is not told of by itself.
+    mutating func renewPlaces() {
+        guard hasOldPlaces else { return }
+        hasOldPlaces = false
+        var order = Array(rows.indices)
+        let isSorted = zip(rows, rows.dropFirst()).allSatisfy {
+            $0.queuePosition <= $1.queuePosition
+        }
+        // Of equal positions the older is first: rows are in that order.
+        if !isSorted {
+            order.sort { (rows[$0].queuePosition, $0) < (rows[$1].queuePosition, $1) }
+        }
+        for (place, index) in order.enumerated() where rows[index].queuePlace != place {
+            rows[index].queuePlace = place
+        }
     }
 
     private mutating func nextRevision(for id: TorrentID) -> UInt64 {

@@ -130,7 +130,11 @@ public struct TorrentRow: Equatable, Sendable {
     public var category: String?
     /// The limit group.
     public var group: String?
+    /// Orders the queue; there are gaps in these, so that nothing changes for all others when a
+    /// torrent is removed.
     public var queuePosition = 0
+    /// How many torrents are before it in the queue, as the catalogue knows; what is shown of it.
+    public internal(set) var queuePlace = 0
     /// It has fetched nothing for so long that it takes no place in the queue.
     public var isStalled = false
     public var seedingLimits = SeedingLimits()

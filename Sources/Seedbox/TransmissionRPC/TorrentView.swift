@@ -48,7 +48,7 @@ struct TorrentView {
         case .pieceCount: out.integer(row.content?.pieceCount ?? 0)
         case .pieceSize: out.integer(row.content?.pieceLength ?? 0)
         case .bandwidthPriority: out.integer(row.priority.rawValue)
-        case .queuePosition: out.integer(row.queuePosition)
+        case .queuePosition: out.integer(row.queuePlace)
         case .isPrivate: out.bool(row.isPrivate)
         case .isFinished: out.bool(isFinished(row))
         case .isStalled: out.bool(row.isStalled)

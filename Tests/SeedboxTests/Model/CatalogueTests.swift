@@ -51,6 +51,24 @@ import Testing
         #expect(catalogue.row(TorrentID(2))?.secondsSeeding == 5)
     }
 
+    @Test func placesInTheQueueHaveNoGapsAndAreNoChange() {
+        let catalogue = catalogue(1...5)
+        func places() -> [Int] { catalogue.withRows { $0.map(\.queuePlace) } }
+        // Of equal positions the older is first.
+        #expect(places() == [0, 1, 2, 3, 4])
+        catalogue.update(TorrentID(2)) { $0.queuePosition = 70 }
+        catalogue.update(TorrentID(4)) { $0.queuePosition = 30 }
+        #expect(places() == [0, 4, 1, 3, 2])
+        var last = row(6)
+        last.queuePosition = 71
+        catalogue.insert(last)
+        #expect(catalogue.row(TorrentID(6))?.queuePlace == 5)
+        let start = catalogue.revision
+        catalogue.remove([TorrentID(1), TorrentID(3)])
+        #expect(places() == [2, 1, 0, 3])
+        #expect(catalogue.changes(since: start).changed.isEmpty)
+    }
+
     @Test func removedTorrentsAreToldWithTheirNames() {
         let catalogue = catalogue(1...4)
         let start = catalogue.revision
