@@ -136,10 +136,11 @@ async function refreshSession() {
     commands.names.categories = (settings.categories ?? []).map(({ name }) => name);
     commands.names.folders = [...new Set([settings.storage?.["download-folder"],
       ...(settings.categories ?? []).map(({ folder }) => folder)].filter(Boolean))];
-    isAlternative = settings.limits?.alternative ?? false;
+    isAlternative = statistics.usesAlternativeLimits ?? false;
     $("alternative").setAttribute("aria-pressed", isAlternative);
-    $("alternative").title = statistics.usesAlternativeLimits && !isAlternative
-      ? "Alternative limits: the schedule has them on" : "Alternative limits";
+    $("alternative").title = statistics.alternativeLimitsBy !== "schedule"
+      ? "Alternative limits"
+      : `Alternative limits: the schedule has them ${isAlternative ? "on" : "off"}`;
     const facts = [
       ...places.slice(0, 1).map(({ free }) => ["Free space", size(free)]),
       ["Received", size(statistics.allTime?.downloaded)],

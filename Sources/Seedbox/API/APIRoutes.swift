@@ -104,6 +104,7 @@ public struct APIRoutes: Sendable {
                 "uploadRate": .integer(statistics.uploadRate),
                 "peers": .count(statistics.peers),
                 "usesAlternativeLimits": .bool(statistics.usesAlternativeLimits),
+                "alternativeLimitsBy": .string(statistics.alternativeDecision.rawValue),
                 "started": .integer(statistics.started),
             ],
             "folders": .array(folders),
@@ -127,6 +128,9 @@ public struct APIRoutes: Sendable {
                     .required("thisRun", totals), .required("allTime", totals),
                     .required("downloadRate", .integer), .required("uploadRate", .integer),
                     .required("peers", .integer), .required("usesAlternativeLimits", .bool),
+                    .required(
+                        "alternativeLimitsBy",
+                        .word(AlternativeDecision.allCases.map(\.rawValue))),
                     .required("started", .integer),
                 ])),
             .required(

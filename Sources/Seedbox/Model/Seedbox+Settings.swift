@@ -15,7 +15,17 @@ extension Seedbox {
         changes.merge(later.byThing(over: settings))
         let new = try givenSettings.applying(changes)
         try mayLeave(new)
-        try await take(new, changes)
+        let schedule = settings.limits.schedule
+        try await take(new, changes) {
+            if let isOn = later.alternativeIsOn {
+                let minute = Self.minuteOfWeek(now: Self.now)
+                alternativeByHand = AlternativeByHand(
+                    isOn: isOn,
+                    isScheduled: new.limits.schedule.contains(minuteOfWeek: minute))
+            } else if new.limits.schedule != schedule {
+                alternativeByHand = nil
+            }
+        }
     }
 
     /// Lets the file, the environment and options decide again over settings, or over single
@@ -54,7 +64,8 @@ extension Seedbox {
     }
 
     private func take(
-        _ settings: Settings, _ changes: SettingsChanges, given: Settings? = nil
+        _ settings: Settings, _ changes: SettingsChanges, given: Settings? = nil,
+        thatDone follow: () -> Void = {}
     ) async throws(SeedboxError) {
         let port = self.settings.network.port
         let changes = changes.removing(onlyFrom: given ?? givenSettings)
@@ -71,6 +82,7 @@ extension Seedbox {
         self.changes = changes
         if let given { givenSettings = given }
         shared.settings.withLock { $0 = settings }
+        follow()
         leaveWhatIsGone(settings)
         ratesInUse = nil
         await followRates(now: Self.now)

@@ -396,15 +396,27 @@ extension Seedbox {
 
     /// Applies the rates that hold now, if they are others than before.
     func followRates(now: Int64) async {
+        let (minute, limits) = (Self.minuteOfWeek(now: now), settings.limits)
+        if alternativeByHand?.holds(limits.schedule, minuteOfWeek: minute) == false {
+            alternativeByHand = nil
+        }
+        let rates = RateRule(limits: limits)
+            .rates(minuteOfWeek: minute, byHand: alternativeByHand)
+        guard rates != ratesInUse else { return }
+        ratesInUse = rates
+        shared.statistics.withLock { statistics in
+            statistics.usesAlternativeLimits = rates.isAlternative
+            statistics.alternativeDecision = rates.decision
+        }
+        await applyRates(rates)
+    }
+
+    /// In the time of the place.
+    static func minuteOfWeek(now: Int64) -> Int {
         var time = tm()
         var seconds = time_t(now)
         localtime_r(&seconds, &time)
-        let minute = WeekClock.minuteOfWeek(seconds: now, offset: Int64(time.tm_gmtoff))
-        let rates = RateRule(limits: settings.limits).rates(minuteOfWeek: minute)
-        guard rates != ratesInUse else { return }
-        ratesInUse = rates
-        shared.statistics.withLock { $0.usesAlternativeLimits = rates.isAlternative }
-        await applyRates(rates)
+        return WeekClock.minuteOfWeek(seconds: now, offset: Int64(time.tm_gmtoff))
     }
 }
 

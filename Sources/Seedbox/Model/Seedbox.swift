@@ -54,6 +54,8 @@ public actor Seedbox {
     var lastTick: Int64
     var ticks: Int64 = 0
     var ratesInUse: RateRule.Rates?
+    /// As long as it holds against the schedule.
+    var alternativeByHand: AlternativeByHand?
 
     /// What happens to a torrent.
     enum Happening {

@@ -26,6 +26,8 @@ public struct SessionStatistics: Hashable, Sendable {
     public var peers = 0
     /// Whether the alternative limits hold now, by the schedule or because they are turned on.
     public var usesAlternativeLimits = false
+    /// Which of the two has said so last.
+    public var alternativeDecision = AlternativeDecision.hand
     /// Seconds since 1970.
     public var started: Int64 = 0
 

@@ -122,7 +122,8 @@ extension SettingKey {
             "The same while the alternative limits hold."),
         SettingKey(
             "limits.alternative", \.limits.alternativeIsOn, .flag,
-            "Whether the alternative limits hold now, whatever the schedule says."),
+            "Whether the alternative limits hold now; with a schedule, until it next begins or "
+                + "ends."),
         SettingKey(
             "limits.schedule", \.limits.schedule, .schedule,
             "When the alternative limits hold: \"mon-fri 08:00-18:00\"."),

@@ -58,7 +58,8 @@ extension Settings {
     public struct Rates: Hashable, Sendable {
         public var down: ByteRate?
         public var up: ByteRate?
-        /// What holds instead while `schedule` says so, or `alternativeIsOn`.
+        /// What holds instead while `schedule` says so, or, without one, `alternativeIsOn`. To
+        /// change that holds against the schedule until it next begins or ends.
         public var alternativeDown: ByteRate?
         public var alternativeUp: ByteRate?
         public var alternativeIsOn = false

@@ -51,6 +51,9 @@ public struct SettingsChanges: Equatable, Sendable {
         .object(values.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) })
     }
 
+    /// Whether they turn the alternative limits on or off.
+    var alternativeIsOn: Bool? { values["limits.alternative"]?.bool }
+
     public var isEmpty: Bool { values.isEmpty && resets.isEmpty }
 
     /// The names of the settings that it says something of.

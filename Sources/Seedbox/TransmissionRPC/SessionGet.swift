@@ -7,7 +7,7 @@ extension TransmissionRPC {
         let asked = try arguments.texts("fields", countMax: Limits.rpcFieldsMax)
         let wanted = asked.map { Set($0.map(Spelling.plain)) }
         var members: [JSON.Member] = []
-        for (name, value) in keys(seedbox.settings, spelling).all {
+        for (name, value) in keys(settingsInForce, spelling).all {
             guard wanted?.contains(Spelling.plain(name)) ?? true else { continue }
             members.append((spelling.name(name), value))
         }
@@ -21,13 +21,20 @@ extension TransmissionRPC {
         return .object(members)
     }
 
+    /// There, the alternative limits are on while the schedule has them on.
+    private var settingsInForce: Settings {
+        var settings = seedbox.settings
+        settings.limits.alternativeIsOn = seedbox.statistics.usesAlternativeLimits
+        return settings
+    }
+
     private func keys(_ settings: Settings, _ spelling: Spelling) -> SessionKeys {
         SessionKeys(settings, spelling, sessionID, port: seedbox.port)
     }
 
     /// A value that is as it was is never refused: programs send back all that they were told.
     func sessionSet(_ arguments: RPCArguments) async throws(RPCFailure) {
-        let old = seedbox.settings
+        let old = settingsInForce
         let new = try keys(old, .old).settings(after: arguments, from: old)
         let changes = SettingsChanges(from: old, to: new)
         guard !changes.isEmpty else { return }

@@ -25,7 +25,27 @@ import Units
     @Test func theAlternativeLimitsHoldWhenTheyAreTurnedOn() {
         var limits = limits
         limits.alternativeIsOn = true
-        #expect(RateRule(limits: limits).rates(minuteOfWeek: 5_000).upload == rate(1))
+        // With a schedule it is that which says so.
+        #expect(!RateRule(limits: limits).rates(minuteOfWeek: 5_000).isAlternative)
+        limits.schedule = WeekSchedule()
+        let rates = RateRule(limits: limits).rates(minuteOfWeek: 5_000)
+        #expect(rates.upload == rate(1))
+        #expect(rates.decision == .hand)
+    }
+
+    @Test func whatIsTurnedOffOrOnByHandHoldsUntilTheScheduleBeginsOrEnds() {
+        let (rule, schedule) = (RateRule(limits: limits), limits.schedule)
+        let off = AlternativeByHand(isOn: false, isScheduled: true)
+        #expect(off.holds(schedule, minuteOfWeek: 8 * 60))
+        #expect(off.holds(schedule, minuteOfWeek: 10 * 60 - 1))
+        #expect(!off.holds(schedule, minuteOfWeek: 10 * 60))
+        let rates = rule.rates(minuteOfWeek: 9 * 60, byHand: off)
+        #expect(!rates.isAlternative && rates.download == rate(9))
+        #expect(rates.decision == .hand)
+        #expect(rule.rates(minuteOfWeek: 9 * 60).decision == .schedule)
+        let on = AlternativeByHand(isOn: true, isScheduled: false)
+        #expect(on.holds(schedule, minuteOfWeek: 0) && !on.holds(schedule, minuteOfWeek: 8 * 60))
+        #expect(rule.rates(minuteOfWeek: 0, byHand: on).isAlternative)
     }
 
     private struct Moment {

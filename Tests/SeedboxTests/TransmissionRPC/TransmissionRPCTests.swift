@@ -80,6 +80,72 @@ import Testing
         }
     }
 
+    @Test func theScheduleShowsAndYieldsToTheHandUntilItEnds() async throws {
+        try await with { rpc in
+            let box = rpc.rpc.seedbox
+            func set(_ arguments: String) async throws {
+                let answer = try await rpc.call(
+                    #"{"method":"session-set","arguments":\#(arguments)}"#)
+                #expect(answer["result"] == "success", "\(answer)")
+            }
+            func isOn() async throws -> Bool? {
+                let answer = try await rpc.call(
+                    #"{"method":"session-get","arguments":{"fields":["alt-speed-enabled"]}}"#)
+                return answer["arguments"]?["alt-speed-enabled"]?.bool
+            }
+            // It does not begin or end today.
+            let now = Seedbox.now
+            let today = Seedbox.minuteOfWeek(now: now) / WeekSchedule.minutesOfDay
+            let days = [0, 1, 6].compactMap { WeekSchedule.Weekday(rawValue: (today + $0) % 7) }
+            var settings = box.settings
+            let span = WeekSchedule.Span(days: Set(days), from: 0, until: 0)
+            settings.limits.schedule = WeekSchedule([span])
+            try await box.changeSettings(SettingsChanges(from: box.settings, to: settings))
+            #expect(try await isOn() == true)
+            #expect(box.statistics.alternativeDecision == .schedule)
+
+            try await set(#"{"alt-speed-enabled":false}"#)
+            #expect(try await isOn() == false)
+            await box.followRates(now: now)
+            #expect(try await isOn() == false)
+            #expect(box.statistics.alternativeDecision == .hand)
+            // The schedule ends, and begins again.
+            await box.followRates(now: now + 3 * 86_400)
+            #expect(await box.alternativeByHand == nil)
+            await box.followRates(now: now)
+            #expect(try await isOn() == true)
+            // What was not asked for is not turned off by what is sent back.
+            try await set(#"{"alt-speed-enabled":true,"alt-speed-down":7}"#)
+            #expect(box.statistics.alternativeDecision == .schedule)
+        }
+    }
+
+    @Test func placesInTheQueueHaveNoGaps() async throws {
+        try await with { rpc in
+            func places() async throws -> [Int64?] {
+                try await rpc.list("queuePosition").map { $0["queuePosition"]?.integer }
+            }
+            let box = rpc.rpc.seedbox
+            var ids: [TorrentID] = []
+            for name in ["one", "two", "three", "four"] {
+                var request = AddRequest(.manifest(TestTorrent(name).manifest))
+                request.startsPaused = true
+                ids.append(try await box.add(request).id)
+            }
+            try await box.remove([ids[1]])
+            #expect(try await places() == [0, 1, 2])
+            try await box.moveInQueue([ids[3]], .top)
+            #expect(try await places() == [1, 2, 0])
+            let set =
+                #"{"method":"torrent-set","arguments":{"ids":[\#(ids[0].rawValue)],"#
+                + #""queuePosition":9}}"#
+            #expect(try await rpc.call(set)["result"] == "success")
+            #expect(try await places() == [2, 1, 0])
+            _ = try await box.add(AddRequest(.manifest(TestTorrent("five").manifest)))
+            #expect(try await places() == [2, 1, 0, 3])
+        }
+    }
+
     @Test func jsonRPCIsSpokenAloneAndInBatches() async throws {
         try await with { rpc in
             let one = try await rpc.call(

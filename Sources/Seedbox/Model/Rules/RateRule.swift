@@ -9,17 +9,39 @@ struct RateRule {
         var upload: ByteRate?
         /// They are the alternative ones.
         var isAlternative: Bool
+        /// By whom they are those, or are not.
+        var decision: AlternativeDecision
     }
 
-    /// - Parameter minuteOfWeek: from Monday 00:00, in the time of the place.
-    func rates(minuteOfWeek: Int) -> Rates {
+    /// - Parameters:
+    ///   - minuteOfWeek: from Monday 00:00, in the time of the place.
+    ///   - byHand: what was turned on or off against the schedule, if that holds still.
+    func rates(minuteOfWeek: Int, byHand: AlternativeByHand? = nil) -> Rates {
+        let isScheduled = limits.schedule.contains(minuteOfWeek: minuteOfWeek)
+        let hasSchedule = !limits.schedule.spans.isEmpty
         let isAlternative =
-            limits.alternativeIsOn || limits.schedule.contains(minuteOfWeek: minuteOfWeek)
-        return isAlternative
-            ? Rates(
-                download: limits.alternativeDown, upload: limits.alternativeUp,
-                isAlternative: true)
-            : Rates(download: limits.down, upload: limits.up, isAlternative: false)
+            hasSchedule ? byHand?.isOn ?? isScheduled : limits.alternativeIsOn
+        return Rates(
+            download: isAlternative ? limits.alternativeDown : limits.down,
+            upload: isAlternative ? limits.alternativeUp : limits.up, isAlternative: isAlternative,
+            decision: hasSchedule && byHand == nil ? .schedule : .hand)
+    }
+}
+
+/// Who says whether the alternative limits hold.
+public enum AlternativeDecision: String, CaseIterable, Sendable {
+    case hand, schedule
+}
+
+/// The alternative limits were turned on or off while there is a schedule: that holds until the
+/// schedule next begins or ends.
+struct AlternativeByHand: Equatable {
+    let isOn: Bool
+    /// What the schedule said then.
+    let isScheduled: Bool
+
+    func holds(_ schedule: WeekSchedule, minuteOfWeek: Int) -> Bool {
+        schedule.contains(minuteOfWeek: minuteOfWeek) == isScheduled
     }
 }
 
