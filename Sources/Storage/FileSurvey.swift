@@ -55,6 +55,15 @@ struct Resumption: Sendable {
 }
 
 extension FileStore {
+    /// Said of the whole content, by the path of what would be found first.
+    var missingContent: StorageError {
+        let first = layout.files.indices.first {
+            !layout.files[$0].isPad && layout.files[$0].length > 0
+        }
+        return StorageError(
+            .missingContent, path: first.map { root.name(of: names.final($0)) } ?? folder)
+    }
+
     /// Looks at all that is there. Changes nothing.
     func survey() throws(StorageError) -> [FoundFile] {
         var visit = FolderVisit(root)

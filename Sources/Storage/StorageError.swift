@@ -15,6 +15,8 @@ public struct StorageError: Error, Hashable, Sendable, CustomStringConvertible {
         case missing
         /// The save folder is gone or is another one than before: most likely an unmounted disk.
         case missingVolume
+        /// Of a torrent that was complete nothing is there, in a folder that is.
+        case missingContent
         /// A folder cannot be made there, by nobody.
         case folderNotPossible
         /// Something else stands where a file of the torrent belongs; it is left alone.
@@ -71,6 +73,7 @@ public struct StorageError: Error, Hashable, Sendable, CustomStringConvertible {
         case .io: "the disk failed"
         case .missing: "the file is gone"
         case .missingVolume: "the folder is gone; is its disk mounted?"
+        case .missingContent: "no data found, where all of it was"
         case .folderNotPossible: "no folder can be made there"
         case .existsWithOtherContent: "there is something else with this name; move it away"
         case .truncated: "the file is shorter than it should be"

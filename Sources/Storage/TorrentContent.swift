@@ -83,14 +83,23 @@ public struct TorrentContent: Sendable {
         }
     }
 
+    /// Whether nothing of it is there, in a folder that is.
+    public func isMissing() throws(StorageError) -> Bool {
+        try !openFiles().survey().contains(where: \.exists)
+    }
+
+    private func openFiles() throws(StorageError) -> FileStore {
+        try FileStore(
+            metainfo, in: folder, wanted: nil, renamed: try renamedPaths(),
+            creatingFolder: false, allocation: .sparse,
+            openFiles: OpenFiles(limit: Limits.openFilesMin), medium: Medium())
+    }
+
     /// What is there of the torrent.
     func entries() throws(StorageError) -> [Entry] {
         let layout = metainfo.layout
         let claims = try claims()?.claims ?? Claims(recorded: Bitfield(count: layout.pieceCount))
-        let files = try FileStore(
-            metainfo, in: folder, wanted: nil, renamed: try renamedPaths(),
-            creatingFolder: false, allocation: .sparse,
-            openFiles: OpenFiles(limit: Limits.openFilesMin), medium: Medium())
+        let files = try openFiles()
         let found = try files.survey()
         let own = try files.resume(from: found, claims: claims).ownFiles
         var entries: [Entry] = []

@@ -25,6 +25,9 @@ public enum OpeningError: Error, Sendable, CustomStringConvertible {
 /// hashes the rest, and then gives the `TorrentStorage`.
 public final class TorrentOpening: Sendable {
     public struct Options: Sendable {
+        /// Whether content that was complete and is not there at all is an error, and not fetched
+        /// again.
+        public var missesContent = false
         /// What is known of the content.
         public enum Content: Sendable {
             /// What the session store says, and else nothing.
@@ -157,6 +160,7 @@ public final class TorrentOpening: Sendable {
             let entries = try files.survey()
             var resumption = try files.resume(from: entries, claims: claims)
             try refuseOtherVolume(files, entries, claims, folder)
+            try refuseMissingContent(files, entries, claims)
             switch options.content {
             case .asRecorded: break
             case .checkAll:
@@ -191,6 +195,16 @@ public final class TorrentOpening: Sendable {
             !entries.contains(where: \.exists)
         else { return }
         throw StorageError(.missingVolume, path: files.folder)
+    }
+
+    private func refuseMissingContent(
+        _ files: FileStore, _ entries: [FoundFile], _ claims: Claims
+    ) throws(StorageError) {
+        let wanted = files.wantedPieces
+        guard options.missesContent, case .asRecorded = options.content, wanted.setCount > 0,
+            wanted.setCount(without: claims.recorded) == 0, !entries.contains(where: \.exists)
+        else { return }
+        throw files.missingContent
     }
 
     /// From here on files may be written, so the last run's claims are cut down to what was

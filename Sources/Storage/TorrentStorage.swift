@@ -187,6 +187,14 @@ public final class TorrentStorage: Sendable {
         }
     }
 
+    /// Whether nothing of the content is there any more. Waits for the disk.
+    public var missingContent: StorageError? {
+        guard let entries = try? files.survey(), !entries.contains(where: \.exists) else {
+            return nil
+        }
+        return files.missingContent
+    }
+
     /// After a fault: tries whether the save folder can be written again. `completion` comes on a
     /// lane's thread, with the error if not.
     public func probe(completion: @escaping @Sendable (StorageError?) -> Void) {

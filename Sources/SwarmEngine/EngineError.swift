@@ -8,6 +8,8 @@ public enum EngineError: Error, Hashable, Sendable, CustomStringConvertible {
     /// A file or folder; `reason` says what and why.
     case storage(path: String, reason: String)
     case noSpace(path: String)
+    /// What was complete is not there at all, in a folder that is.
+    case missingContent(path: String)
     /// The state folder or its database.
     case state(path: String, reason: String)
     case tracker(String)
@@ -35,6 +37,9 @@ public enum EngineError: Error, Hashable, Sendable, CustomStringConvertible {
         case .storage(let path, let reason): "\(path): \(reason)"
         case .noSpace(let path):
             "\(path): no space left on the device; free some and run the same command again"
+        case .missingContent(let path):
+            "\(path): no data found, where all of it was; put it back, or start or check the "
+                + "torrent to fetch it again"
         case .state(let path, let reason): "\(path): \(reason)"
         case .tracker(let text), .trackerSilent(let text): text
         case .inconsistentHashes(let name):

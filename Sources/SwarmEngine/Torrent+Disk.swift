@@ -51,6 +51,7 @@ extension Torrent {
             options.record = record
             options.wanted = selection
             options.createsFolder = request.mode == .fetch
+            options.missesContent = request.missesContent
             options.content = request.contentIsFresh ? .hashedJustNow : content
             let opening = TorrentOpening.open(
                 metainfo, options, resources: services.resources(for: request.directory),
@@ -375,6 +376,7 @@ extension EngineError {
     init(_ error: StorageError) {
         switch error.kind {
         case .noSpace: self = .noSpace(path: error.path)
+        case .missingContent: self = .missingContent(path: error.path)
         default:
             // Its description is "PATH: REASON".
             let reason = "\(error)".dropFirst(error.path.count + 2)

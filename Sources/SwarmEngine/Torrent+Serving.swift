@@ -60,6 +60,9 @@ extension Torrent {
                 if !failed.isEmpty, self.request.waitsForStorage, let gone = storage.missingVolume {
                     return self.onLoop { $0.lostVolume(gone, storage, buffer) }
                 }
+                if !failed.isEmpty, self.request.missesContent, let gone = storage.missingContent {
+                    return self.onLoop { $0.lostContent(gone, storage, buffer) }
+                }
                 self.onLoop { $0.sendBlocks(batch, buffer, failed: failed) }
             }
             if !isQueued { onLoop { $0.sendBlocks(batch, buffer, failed: batch.requests) } }
@@ -88,6 +91,16 @@ extension Torrent {
     ) {
         recycle(buffer)
         if self.storage === storage { waitForStorage(EngineError(error)) }
+    }
+
+    private func lostContent(
+        _ error: StorageError, _ storage: TorrentStorage, _ buffer: UploadBuffer
+    ) {
+        recycle(buffer)
+        guard self.storage === storage, case .seeding = state else { return }
+        run(.suspend)
+        closeConnections()
+        fail(EngineError(error))
     }
 
     private func recycle(_ buffer: UploadBuffer) {

@@ -49,6 +49,9 @@ public struct TorrentRequest: Sendable {
     public var wantsMetadataOnly = false
     /// Whether a disk that is not there is waited for. Otherwise the torrent fails.
     public var waitsForStorage = false
+    /// Whether content that was complete and is not there at all is an error
+    /// (`EngineError.missingContent`). Otherwise it is fetched again.
+    public var missesContent = false
     /// Pieces in order rather than rarest first.
     public var isSequential = false
     /// Files that matter more or less than others.

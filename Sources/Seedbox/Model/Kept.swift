@@ -18,6 +18,9 @@ struct Member {
     var isToBeChecked = false
     /// It has failed, and waits for its user.
     var hasFailed = false
+    /// It has failed as nothing of its content is there, where all was. Its user has been told:
+    /// who starts or checks it now wants it to be fetched again.
+    var lacksContent = false
     /// It is in the session, and asleep.
     var isDormant = false
     /// It is to wake, or has just woken.

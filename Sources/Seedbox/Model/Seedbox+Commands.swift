@@ -12,6 +12,7 @@ extension Seedbox {
         _ ids: [TorrentID], bypassingQueue: Bool = false
     ) async throws(SeedboxError) {
         try expect(ids)
+        try fetchAgain(ids)
         let rules = SeedingRules(settings)
         for id in ids {
             members[id]?.isPaused = false
@@ -43,6 +44,7 @@ extension Seedbox {
             members[id]?.isAdmitted = false
             members[id]?.bypassesQueue = false
             members[id]?.hasFailed = false
+            members[id]?.lacksContent = false
             members[id]?.isToBeChecked = false
             catalogue.update(id) {
                 if $0.state == .failed || $0.state == .queued { $0.state = .paused }

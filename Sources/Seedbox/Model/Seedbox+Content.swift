@@ -11,6 +11,7 @@ extension Seedbox {
     public func recheck(_ ids: [TorrentID]) async throws(SeedboxError) {
         try expect(ids)
         try await expectDisks(of: ids)
+        let ids = await withContent(ids)
         try await holding(ids) { () async throws(SeedboxError) in
             for id in ids where members[id] != nil && catalogue.row(id)?.content != nil {
                 try stored { store throws(SessionStoreError) in
@@ -25,6 +26,37 @@ extension Seedbox {
             }
         }
         followQueue()
+    }
+
+    /// Those whose content is to be looked at: not those that were complete and have nothing there,
+    /// unless their users know that.
+    private func withContent(_ ids: [TorrentID]) async -> [TorrentID] {
+        var present: [TorrentID] = []
+        for id in ids {
+            if members[id]?.lacksContent == false, catalogue.row(id)?.isComplete == true,
+                let content = try? content(of: id),
+                (try? await blocking({ () throws(StorageError) in try content.isMissing() }))
+                    == true
+            {
+                members[id]?.lacksContent = true
+                let path = content.folder + "/" + (catalogue.row(id)?.name ?? "")
+                fail(id, "\(EngineError.missingContent(path: path))")
+            } else {
+                members[id]?.lacksContent = false
+                present.append(id)
+            }
+        }
+        return present
+    }
+
+    /// What is not there is not believed to be any more.
+    func fetchAgain(_ ids: [TorrentID]) throws(SeedboxError) {
+        for id in ids where members[id]?.lacksContent == true {
+            try stored { store throws(SessionStoreError) in
+                try store.forgetClaims(of: id.record)
+            }
+            members[id]?.lacksContent = false
+        }
     }
 
     /// Nothing is looked for, and then fetched again, where its disk is only not mounted.

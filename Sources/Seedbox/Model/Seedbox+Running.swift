@@ -209,6 +209,7 @@ extension Seedbox {
             request.maxPeers = row.peersMax
             request.record = id.record
             request.waitsForStorage = true
+            request.missesContent = true
             request.peers = firstPeers.removeValue(forKey: id) ?? []
             return request
         } catch {

@@ -35,7 +35,9 @@ extension Seedbox {
             catalogue.update(id) { row in
                 if row.error?.kind == .local { row.error = nil }
             }
-        case .failed(let error): fail(id, "\(error)")
+        case .failed(let error):
+            if case .missingContent = error { members[id]?.lacksContent = true }
+            fail(id, "\(error)")
         case .hashFailed(let piece):
             log.info(
                 "a piece failed its hash",

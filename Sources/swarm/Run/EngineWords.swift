@@ -8,7 +8,7 @@ extension EngineError {
         switch self {
         case .cannotListen, .tracker, .trackerSilent, .stopped: .failed
         case .badAddress, .badName, .duplicate, .badSelection, .busy: .badUsage
-        case .incomplete, .inconsistentHashes: .verificationFailed
+        case .incomplete, .inconsistentHashes, .missingContent: .verificationFailed
         // Who fetches cannot write; who seeds does not have the content.
         case .storage: kind == .fetch ? .unwritable : .verificationFailed
         case .noSpace, .state: .unwritable
