@@ -165,7 +165,8 @@ extension TrackerStatus {
                 seeds: tracker.counts.seeders,
                 leechers: tracker.counts.leechers, downloads: tracker.counts.downloads,
                 peersInAnswer: tracker.peersFound,
-                lastAnnounce: time(swarm?.lastAnswer), nextAnnounce: time(swarm?.nextAnnounce))
+                lastAnnounce: time(swarm?.lastAnswer), lastTry: time(swarm?.lastTry),
+                nextAnnounce: time(swarm?.nextAnnounce))
         }
     }
 }

@@ -31,6 +31,8 @@ public struct TrackerStatus: Sendable {
     public var downloads: Int?
     public var peersInAnswer: Int?
     public var lastAnnounce: Int64?
+    /// When an announce last ended, also if it failed.
+    public var lastTry: Int64?
     public var nextAnnounce: Int64?
 }
 

@@ -103,6 +103,8 @@ public struct TrackerSchedule: Sendable {
         var lastError: TrackerError?
         var warning: String?
         var lastAnswer: Instant?
+        /// When it last answered, or did not.
+        var lastTry: Instant?
         var counts = SwarmCounts()
     }
 
@@ -317,7 +319,7 @@ public struct TrackerSchedule: Sendable {
             if attempt.event == .completed { state.isCompleted = true }
             state.failCount = 0
             state.lastError = nil
-            state.lastAnswer = now
+            (state.lastAnswer, state.lastTry) = (now, now)
             state.next = next
             state.earliest = now + minWait
             state.warning = response.warning
@@ -363,6 +365,7 @@ public struct TrackerSchedule: Sendable {
             if state.failCount < .max { state.failCount += 1 }
             // What was not even sent says less than what came before it.
             if error.ending != .withdrawn || state.lastError == nil { state.lastError = error }
+            if error.ending != .withdrawn { state.lastTry = now }
             state.warning = nil
             state.next = now + wait
             state.earliest = now + Limits.unreachableRetryMin

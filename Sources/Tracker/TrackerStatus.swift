@@ -24,6 +24,8 @@ public struct TrackerStatus: Hashable, Sendable {
         public let lastError: TrackerError?
         public let warning: String?
         public let lastAnswer: Instant?
+        /// When an announce last ended, with an answer or without.
+        public let lastTry: Instant?
         /// When it is announced to next; `nil` if it is not its turn in its tier.
         public let nextAnnounce: Instant?
         public let counts: SwarmCounts
@@ -75,7 +77,8 @@ extension TrackerSchedule {
                     infoHash: infoHashes[index], state: state(of: swarm),
                     failCount: Int(swarm.failCount), lastError: swarm.lastError,
                     warning: swarm.warning, lastAnswer: swarm.lastAnswer,
-                    nextAnnounce: isRunning ? turn?.at : nil, counts: swarm.counts)
+                    lastTry: swarm.lastTry, nextAnnounce: isRunning ? turn?.at : nil,
+                    counts: swarm.counts)
             }
             return TrackerStatus(
                 key: key, url: tracker.url, tier: tracker.tier, swarms: swarms,

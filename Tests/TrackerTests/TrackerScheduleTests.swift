@@ -180,6 +180,8 @@ import Units
         let left = try #require(bench.secondsLeft)
         #expect(left >= 300 && left <= 375)
         #expect(bench.status(of: "a")?.swarms[0].lastError == error)
+        let failed = bench.status(of: "a")?.swarms[0].lastTry
+        #expect(failed != nil && bench.status(of: "a")?.swarms[0].lastAnswer == nil)
     }
 
     /// Why it is avoided is what its user wants to know.
@@ -187,6 +189,7 @@ import Units
         var bench = ScheduleBench(["a"])
         #expect(bench.fail(bench.start()[0], .avoided).isEmpty)
         #expect(bench.status(of: "a")?.swarms[0].lastError == .avoided)
+        #expect(bench.status(of: "a")?.swarms[0].lastTry == nil)
         for error in [TrackerError.unreachable("Connection refused"), .avoided] {
             #expect(bench.fail(try #require(bench.wait().first), error).isEmpty)
             let last = bench.status(of: "a")?.swarms[0].lastError

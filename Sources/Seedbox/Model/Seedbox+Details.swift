@@ -195,5 +195,6 @@ extension TrackerRow {
         (seeds, leechers, downloads) = (tracker.seeds, tracker.leechers, tracker.downloads)
         peersInAnswer = tracker.peersInAnswer
         (lastAnnounce, nextAnnounce) = (tracker.lastAnnounce, tracker.nextAnnounce)
+        lastTry = tracker.lastTry
     }
 }

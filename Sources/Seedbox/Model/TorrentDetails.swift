@@ -43,6 +43,8 @@ public struct TrackerRow: Sendable {
     public var peersInAnswer: Int?
     /// Seconds since 1970.
     public var lastAnnounce: Int64?
+    /// When an announce last ended, also if it failed.
+    public var lastTry: Int64?
     public var nextAnnounce: Int64?
 
     public init(url: String, tier: Int) {

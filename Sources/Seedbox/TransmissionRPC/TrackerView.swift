@@ -77,7 +77,7 @@ struct TrackerView {
     ) {
         let hasFailed = tracker.state == .failed
         let hasCounts = tracker.seeds != nil || tracker.leechers != nil
-        let last = tracker.lastAnnounce ?? 0
+        let last = tracker.lastTry ?? tracker.lastAnnounce ?? 0
         let numbers: [(String, Int64)] = [
             ("announceState", Self.state(of: tracker)),
             ("downloadCount", Int64(tracker.downloads ?? -1)),
@@ -86,7 +86,7 @@ struct TrackerView {
             ("lastAnnounceStartTime", last),
             ("lastAnnounceTime", last),
             ("lastScrapeStartTime", 0),
-            ("lastScrapeTime", hasCounts ? last : 0),
+            ("lastScrapeTime", hasCounts ? tracker.lastAnnounce ?? 0 : 0),
             ("leecherCount", Int64(tracker.leechers ?? -1)),
             ("nextAnnounceTime", tracker.nextAnnounce ?? 0),
             ("nextScrapeTime", 0),
@@ -94,7 +94,7 @@ struct TrackerView {
             ("seederCount", Int64(tracker.seeds ?? -1)),
         ]
         let flags: [(String, Bool)] = [
-            ("hasAnnounced", tracker.lastAnnounce != nil),
+            ("hasAnnounced", last > 0),
             ("hasScraped", hasCounts),
             ("isBackup", !active.contains(index)),
             ("lastAnnounceSucceeded", tracker.lastAnnounce != nil && !hasFailed),

@@ -195,6 +195,18 @@ import Units
                 == "http://tracker.example.org:6969/announce?k=1\nudp://b:1")
     }
 
+    @Test func aTryThatFailedCountsAsOne() throws {
+        var tracker = TrackerRow(url: "http://tracker.example.org/announce", tier: 0)
+        (tracker.state, tracker.lastTry, tracker.message) = (.failed, 2000, "Connection refused")
+        var details = FetchedDetails()
+        details.trackers = [tracker]
+        let stats = try Self.value(of: .trackerStats, Self.row(), details)?.elements?.first
+        #expect(stats?["hasAnnounced"] == true)
+        #expect(stats?["lastAnnounceTime"] == 2000)
+        #expect(stats?["lastAnnounceSucceeded"] == false)
+        #expect(stats?["lastAnnounceResult"] == "Connection refused")
+    }
+
     @Test(
         "a site is known by its name, or by its address",
         arguments: [
