@@ -148,15 +148,21 @@ public final class SessionStore: Sendable {
         }
     }
 
-    /// The torrents with this info-hash, the one added last first.
+    /// The torrents with this info-hash, the one added last first. Where it is one of 20 bytes, it
+    /// may also be the beginning of the second name of a hybrid torrent.
     public func torrents(
         matching infoHash: InfoHash
     ) throws(SessionStoreError) -> [TorrentRecord] {
         try reading { db in
             try Row.fetchAll(
-                db, sql: "SELECT * FROM torrents WHERE hash = ? OR v2 = ? ORDER BY id DESC",
+                db,
+                sql: """
+                    SELECT * FROM torrents WHERE hash = ?1 OR v2 = ?2 OR v2 BETWEEN ?1 AND ?3
+                    ORDER BY id DESC
+                    """,
                 arguments: [
                     Data(infoHash.primary.bytes), infoHash.v2.map { Data($0.bytes) },
+                    Data(infoHash.primary.bytes) + Data(repeating: 0xFF, count: 12),
                 ]
             ).compactMap { try? TorrentRecord($0) }
         }

@@ -36,6 +36,9 @@ import Units
         #expect(first.infoHash == hybrid)
         #expect(try again.torrents(matching: InfoHash(v2: v2)).map(\.name) == ["c", "a"])
         #expect(try again.torrents(matching: InfoHash(v1: v1)).map(\.name) == ["a"])
+        // A link may know the second name of a hybrid torrent by its first 20 bytes alone.
+        let short = InfoHash(v1: v2.truncated)
+        #expect(try again.torrents(matching: short).map(\.name) == ["c", "a"])
         #expect(try again.torrents(matching: hash(7)).isEmpty)
     }
 
