@@ -89,6 +89,19 @@ import Units
         await seed.box.shutdown()
     }
 
+    @Test func completeTorrentsAreCountedByWhyTheyAreSlow() async throws {
+        let box = try await TestBox.open("box", in: scratch)
+        let torrent = TestTorrent("Album")
+        try torrent.write(to: box.folder)
+        let id = try await box.box.add(AddRequest(.manifest(torrent.manifest))).id
+        try await box.wait(for: id, "seeds") { $0.state == .seeding && $0.completed != nil }
+        try await box.box.pause([id])
+        let page = try await text(Metrics(box.box, counters: counters))
+        #expect(value(#"swarm_torrents_slow{reason="paused"}"#, in: page) == 1)
+        #expect(value(#"swarm_torrents_hindered{reason="paused"}"#, in: page) == 1)
+        await box.box.shutdown()
+    }
+
     @Test("R10 a torrent named as a command comes in by a watch folder, and its hook is inert")
     func theWholeWayIsInert() async throws {
         let watched = try scratch.folder("watched")

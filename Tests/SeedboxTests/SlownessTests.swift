@@ -45,6 +45,16 @@ import Units
         facts.state = state
         facts.counters.peersKnown = 0
         #expect(kinds(facts) == [reason])
+        #expect(Slowness.standstill(in: state) == reason)
+    }
+
+    @Test func whatHasReachedALimitSaysWhich() {
+        var facts = seeding
+        facts.state = .paused
+        facts.limitReached = .seedTime
+        let reasons = Slowness.reasons(of: facts)
+        #expect(reasons.map(\.kind) == [.paused])
+        #expect(reasons.first?.text.contains("its limit of seeding time") == true)
     }
 
     @Test func aFullDiskComesBeforeEverythingElse() {

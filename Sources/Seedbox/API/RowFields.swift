@@ -161,6 +161,11 @@ struct RowField: Sendable {
         RowField("seedingLimits", seedingLimitsSchema) { row, out in
             row.seedingLimits.write(into: &out)
         },
+        RowField(
+            "limitReached", .nullable(.word(ReachedLimit.allCases.map(\.rawValue)))
+        ) { row, out in
+            out.optional(row.limitReached?.rawValue)
+        },
         RowField("downloadLimit", .nullable(.integer)) { row, out in
             out.optional(row.downloadLimit)
         },

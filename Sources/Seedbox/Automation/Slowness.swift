@@ -11,6 +11,7 @@ public struct SlownessFacts: Sendable {
     /// Of what it does now: to us while it fetches, from us while it seeds. Bytes a second.
     public var rate: Int64 = 0
     public var queuePosition = 0
+    public var limitReached: ReachedLimit?
     /// Connections that peers have opened, over all torrents, and for how many seconds we listen.
     /// Nil if nobody counts.
     public var incomingConnections: Int64?
@@ -30,7 +31,7 @@ public struct SlownessFacts: Sendable {
         hasMetadata = row.content != nil
         isComplete = row.isComplete
         rate = row.isComplete ? row.uploadRate : row.downloadRate
-        queuePosition = row.queuePlace
+        (queuePosition, limitReached) = (row.queuePlace, row.limitReached)
         self.counters = counters
         self.trackers = trackers
     }
@@ -79,7 +80,12 @@ public enum Slowness {
     private static func standstill(_ facts: SlownessFacts) -> SlownessReason? {
         switch facts.state {
         case .paused:
-            SlownessReason(.paused, 0, "It is paused; start it, for example by 'swarm resume'.")
+            SlownessReason(
+                .paused, 0,
+                facts.limitReached.map { limit in
+                    "It has reached its limit of \(limit.words) and is paused; started again, for "
+                        + "example by 'swarm resume', it goes on without that limit."
+                } ?? "It is paused; start it, for example by 'swarm resume'.")
         case .queued:
             SlownessReason(
                 .queued, facts.queuePosition,
@@ -93,6 +99,18 @@ public enum Slowness {
                 "The disk that its files are on is not there; mount it, and it goes on by itself.")
         case .failed: diskFails(facts)
         default: nil
+        }
+    }
+
+    /// The same of many torrents, by the state alone.
+    static func standstill(in state: TorrentState) -> SlownessReason.Kind? {
+        switch state {
+        case .paused: .paused
+        case .queued: .queued
+        case .checking, .moving: .checking
+        case .waitingForStorage: .waitingForStorage
+        case .failed: .diskFails
+        case .fetchingMetadata, .downloading, .seeding, .noSpace: nil
         }
     }
 

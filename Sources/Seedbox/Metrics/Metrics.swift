@@ -51,6 +51,7 @@ public struct Metrics: Sendable {
         (reading.tally, reading.series) = (walk.tally, walk.series)
         let network = await seedbox.session.network()
         reading.network = network
+        (reading.slowness, reading.hindrances) = (walk.atRest, walk.atRest)
         for row in walk.slow + walk.seeds.prefix(Limits.reasonedTorrentsMax - walk.slow.count) {
             let reasons = await seedbox.slowness(
                 of: row, incomingConnections: network.incomingConnections)
@@ -74,7 +75,9 @@ public struct Metrics: Sendable {
         var series = TorrentSeries()
         /// What is not there yet: few of many, as the others wait in the queue or are paused.
         var slow: [TorrentRow] = []
-        /// What is there and has peers, who might be given more.
+        /// What is there and takes no part in its swarm, by why it does not.
+        var atRest: [SlownessReason.Kind: Int] = [:]
+        /// What is there and has peers, who might be given more, or trouble.
         var seeds: [TorrentRow] = []
 
         init(_ rows: [TorrentRow], isPerTorrent: Bool) {
@@ -83,8 +86,10 @@ public struct Metrics: Sendable {
                 if isPerTorrent { series.add(row) }
                 if !row.isComplete {
                     if slow.count < Limits.reasonedTorrentsMax { slow.append(row) }
-                } else if row.peersConnected > 0, seeds.count < Limits.reasonedTorrentsMax {
-                    seeds.append(row)
+                } else if let kind = Slowness.standstill(in: row.state) {
+                    atRest[kind, default: 0] += 1
+                } else if row.peersKnown > 0 || row.peersConnected > 0 || row.error != nil {
+                    if seeds.count < Limits.reasonedTorrentsMax { seeds.append(row) }
                 }
             }
         }

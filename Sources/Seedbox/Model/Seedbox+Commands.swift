@@ -23,6 +23,7 @@ extension Seedbox {
             }
             catalogue.update(id) { row in
                 row.error = row.error?.kind == .local ? nil : row.error
+                row.limitReached = nil
                 if row.state == .paused || row.state == .failed { row.state = .queued }
                 guard row.isComplete else { return }
                 let rule = rules.rule(row.seedingLimits, category: row.category)

@@ -1,4 +1,5 @@
 import Dispatch
+import Logging
 import Metainfo
 import Storage
 import SwarmEngine
@@ -82,7 +83,17 @@ extension Seedbox {
         try await holding(moved) { () async throws(SeedboxError) in
             for id in moved where members[id] != nil {
                 if movingData, catalogue.row(id)?.content != nil {
-                    try await moveContent(of: id, to: folder)
+                    do throws(SeedboxError) {
+                        try await moveContent(of: id, to: folder)
+                    } catch {
+                        log.error(
+                            "cannot move; the content stays where it was",
+                            metadata: [
+                                "torrent": "\(id.rawValue)", "to": "\(folder)",
+                                "error": "\(error)",
+                            ])
+                        throw error
+                    }
                 } else {
                     try stored { store throws(SessionStoreError) in
                         try store.set(folder: folder, of: id.record)

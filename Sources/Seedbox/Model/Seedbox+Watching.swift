@@ -363,19 +363,22 @@ extension Seedbox {
     private func enforceLimits(now: Int64) {
         let rules = SeedingRules(settings)
         let reached = catalogue.withRows { rows in
-            rows.indices.compactMap { index -> (TorrentID, LimitAction)? in
+            rows.indices.compactMap { index -> (TorrentID, ReachedLimit, LimitAction)? in
                 // In place: to copy ten thousand rows takes longer than all else here.
                 guard rows[index].state == .seeding else { return nil }
                 let rule = rules.rule(rows[index].seedingLimits, category: rows[index].category)
                 let id = rows[index].id
                 guard rule.hasLimits, let start = members[id]?.seedingSince else { return nil }
                 let facts = rows[index].seedingFacts(since: start, now: now)
-                return rule.verdict(facts).map { (id, $0) }
+                return rule.verdict(facts).map { (id, $0.limit, $0.action) }
             }
         }
-        for (id, action) in reached {
+        for (id, limit, action) in reached {
             tell(.seedingDone, id)
-            log.info("a limit of seeding is reached", metadata: ["torrent": "\(id.rawValue)"])
+            log.info(
+                "a limit of seeding is reached",
+                metadata: ["torrent": "\(id.rawValue)", "limit": "\(limit.rawValue)"])
+            catalogue.update(id) { $0.limitReached = limit }
             switch action {
             case .pause: pauseNow(id)
             case .remove, .removeWithData:

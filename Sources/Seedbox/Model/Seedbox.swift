@@ -158,12 +158,15 @@ public actor Seedbox {
     /// Makes members and rows of what the store has.
     private func load() throws(SeedboxError) {
         var texts = SharedTexts()
+        let rules = SeedingRules(settings)
         do throws(SessionStoreError) {
             let count = try store.seedboxRecordCount()
             members.reserveCapacity(count)
             catalogue.reserve(count)
             try store.eachSeedboxRecord { record in
-                let row = texts.sharing(TorrentRow(record))
+                var row = texts.sharing(TorrentRow(record))
+                row.limitReached = rules.rule(row.seedingLimits, category: row.category)
+                    .reason(of: row)
                 members[row.id] = Member(record)
                 lastPosition = max(lastPosition, row.queuePosition)
                 catalogue.insert(row)

@@ -72,6 +72,22 @@ public enum LimitAction: String, CaseIterable, Sendable {
     case removeWithData = "remove-with-data"
 }
 
+/// Which limit of seeding has stopped a torrent.
+public enum ReachedLimit: String, CaseIterable, Sendable {
+    case ratio
+    case seedTime = "seed-time"
+    case idle
+
+    /// What it is called in a sentence.
+    var words: String {
+        switch self {
+        case .ratio: "ratio"
+        case .seedTime: "seeding time"
+        case .idle: "idle time"
+        }
+    }
+}
+
 /// A torrent as a list shows it. All of this is in memory, for all torrents, at all times.
 public struct TorrentRow: Equatable, Sendable {
     public var id: TorrentID
@@ -138,6 +154,8 @@ public struct TorrentRow: Equatable, Sendable {
     /// It has fetched nothing for so long that it takes no place in the queue.
     public var isStalled = false
     public var seedingLimits = SeedingLimits()
+    /// It is paused because it has reached this.
+    public var limitReached: ReachedLimit?
     /// Bytes a second; nil is none of its own.
     public var downloadLimit: Int64?
     public var uploadLimit: Int64?

@@ -327,9 +327,12 @@ import Units
         try await box.wait(for: id, "is paused by the limit") {
             $0.state == .paused && $0.isComplete
         }
+        #expect(box.box.catalogue.row(id)?.limitReached == .ratio)
+        #expect(try await box.box.slowness(of: id).first?.text.contains("limit of ratio") == true)
         try await box.box.start([id])
         let row = try await box.wait(for: id, "seeds") { $0.state == .seeding }
         #expect(row.seedingLimits.ratio == .unlimited)
+        #expect(row.limitReached == nil)
         await box.box.shutdown()
     }
 }

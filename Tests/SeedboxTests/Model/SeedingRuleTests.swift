@@ -27,7 +27,8 @@ import Testing
         #expect(rule.reached(facts(ratio: 2)) == [.ratio])
         #expect(rule.reached(facts(seconds: 60)) == [.seedTime])
         #expect(rule.reached(facts(idle: 30)) == [.idle])
-        #expect(rule.verdict(facts(idle: 30)) == .pause)
+        #expect(rule.verdict(facts(idle: 30))?.action == .pause)
+        #expect(rule.verdict(facts(ratio: 2, idle: 30))?.limit == .ratio)
         #expect(rule.verdict(facts(ratio: nil)) == nil)
     }
 

@@ -9,10 +9,6 @@ struct SeedingRule {
         var secondsIdle: Int64
     }
 
-    enum Limit: CaseIterable {
-        case ratio, seedTime, idle
-    }
-
     /// The limits that hold, and what is done when one is reached.
     let ratio: Double?
     let seedTime: Int64?
@@ -41,21 +37,33 @@ struct SeedingRule {
         return nil
     }
 
-    func reached(_ facts: Facts) -> Set<Limit> {
-        var reached: Set<Limit> = []
+    func reached(_ facts: Facts) -> Set<ReachedLimit> {
+        var reached: Set<ReachedLimit> = []
         if let ratio, let given = facts.ratio, given >= ratio { reached.insert(.ratio) }
         if let seedTime, facts.secondsSeeding >= seedTime { reached.insert(.seedTime) }
         if let idle, facts.secondsIdle >= idle { reached.insert(.idle) }
         return reached
     }
 
-    /// What is to be done now; nil is nothing.
-    func verdict(_ facts: Facts) -> LimitAction? { reached(facts).isEmpty ? nil : action }
+    /// The limit that is reached, and what is to be done; nil is nothing.
+    func verdict(_ facts: Facts) -> (limit: ReachedLimit, action: LimitAction)? {
+        let reached = reached(facts)
+        return ReachedLimit.allCases.first(where: reached.contains).map { ($0, action) }
+    }
+
+    /// Why a complete torrent is paused, if that may be a limit: how long it was idle when that
+    /// happened is not known.
+    func reason(of row: TorrentRow) -> ReachedLimit? {
+        guard row.state == .paused, row.isComplete else { return nil }
+        let facts = Facts(ratio: row.ratio, secondsSeeding: row.secondsSeeding, secondsIdle: 0)
+        let reached = reached(facts)
+        return [.ratio, .seedTime].first(where: reached.contains)
+    }
 }
 
 extension SeedingLimits {
     /// Takes these limits away: who starts a torrent that has reached them wants them gone.
-    mutating func lift(_ limits: Set<SeedingRule.Limit>) {
+    mutating func lift(_ limits: Set<ReachedLimit>) {
         if limits.contains(.ratio) { ratio = .unlimited }
         if limits.contains(.seedTime) { seedTime = .unlimited }
         if limits.contains(.idle) { idle = .unlimited }
