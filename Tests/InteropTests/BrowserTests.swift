@@ -66,6 +66,9 @@ struct BrowserTests {
         let limited = try #require(browser.events.first { $0["event"] as? String == "limited" })
         #expect(limited["down"] as? Int == 512 << 10)
         #expect(limited["alternative"] as? Bool == true)
+        let reset = try #require(browser.events.first { $0["event"] as? String == "reset" })
+        #expect(reset["down"] is NSNull)
+        #expect(browser.events.contains { $0["event"] as? String == "trackers" })
     }
 
     private func hostileTorrent(in arena: Arena) async throws -> Torrent {

@@ -198,7 +198,8 @@ const actions = {
 const more = (ids) => [
   { label: "Options and labels…", key: "o", act: () => commands.options(ids) },
   { label: "Move…", key: "m", act: () => commands.move(ids) },
-  ...(ids.length === 1 ? [{ label: "Rename…", act: () => commands.rename(ids[0]) }] : []),
+  ...(ids.length === 1 ? [{ label: "Rename…", act: () => commands.rename(ids[0]) },
+    { label: "Trackers…", act: () => commands.trackers(ids[0]) }] : []),
   null,
   { label: "Start now", act: () => commands.run(ids, "start", { bypassingQueue: true }) },
   { label: "Recheck", act: () => commands.run(ids, "recheck") },

@@ -55,6 +55,29 @@ export async function rename(id) {
   }
 }
 
+/** A tier is what stands between empty lines. */
+const tiersIn = (text) => text.split(/\n[ \t]*\n/)
+  .map((part) => part.split("\n").map((line) => line.trim()).filter(Boolean))
+  .filter((tier) => tier.length);
+
+/** One torrent: who is asked for peers. */
+export async function trackers(id) {
+  try {
+    const answer = await api.get(`torrents/${id}/trackers`);
+    const tiers = [];
+    for (const { tier, url } of answer.trackers) (tiers[tier] ??= []).push(url);
+    const value = tiers.filter(Boolean).map((tier) => tier.join("\n")).join("\n\n");
+    return await ask({
+      title: `Trackers of “${rows.get(id)?.name}”`, does: "Apply",
+      fields: { list: { kind: "area", label: "Trackers", value, spellcheck: false, autofocus: true,
+        hint: "One in a line; an empty line begins those that are asked where these fail" } },
+      act: ({ list }) => act([id], "change", { changes: { trackers: tiersIn(list) } }),
+    }).answer;
+  } catch (error) {
+    return note(error.message, true);
+  }
+}
+
 export const names = { categories: [], folders: [] };
 export const categoryOptions = () =>
   [["", "None"], ...names.categories.map((name) => [name, name])];

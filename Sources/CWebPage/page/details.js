@@ -7,6 +7,7 @@ import { stateText } from "./list.js";
 import { Tree } from "./files.js";
 import { Rates, bytesOf, drawPieces } from "./draw.js";
 import { closeButton } from "./forms.js";
+import * as commands from "./commands.js";
 
 const PAUSE = 2000;
 const panel = $("details");
@@ -168,10 +169,16 @@ const until = (seconds) => {
 
 const trackers = {
   load: () => api.get(`torrents/${open.id}/trackers`).then((answer) => answer.trackers),
+  make() {
+    const list = h("div");
+    const { id } = open;
+    return { list, element: h("div", {}, list, h("p", { class: "below" }, h("button", {
+      "data-do": "trackers", onclick: () => commands.trackers(id).then(refresh) }, "Change…"))) };
+  },
   draw(view, list) {
     const heads = [["Tier", "number"], ["Tracker", "long"], ["State"], ["Seeds", "number"],
       ["Leechers", "number"], ["Next", "number"], ["It says", "long"]];
-    view.element.replaceChildren(list.length ? table(heads, list.map((one) => [
+    view.list.replaceChildren(list.length ? table(heads, list.map((one) => [
       one.tier + 1, one.url,
       h("span", { class: one.state === "failed" ? "bad-text" : "" }, one.state),
       one.seeds ?? "–", one.leechers ?? "–", until(one.nextAnnounce), one.message ?? "",

@@ -46,7 +46,9 @@ export function field(given) {
   if (kind === "title") return { element: h("h3", {}, label) };
   if (kind === "check") {
     const input = h("input", { type: "checkbox", id, checked: value ?? false, ...rest });
-    return { element: h("label", { class: "tick" }, input, label), read: () => input.checked };
+    const tick = h("label", { class: "tick" }, input, label);
+    return { element: hint ? h("div", { class: "field" }, tick, h("small", {}, hint)) : tick,
+      read: () => input.checked };
   }
   if (options) {
     const input = h("select", { id, ...rest },

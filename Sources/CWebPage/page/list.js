@@ -35,7 +35,7 @@ export function stateText(row, tellsTrouble = true) {
     case "noSpace": return "No space left";
     case "failed": return trouble ?? "Failed";
     case "downloading":
-      if (row.secondsLeft) return `${duration(row.secondsLeft)} left`;
+      if (row.secondsLeft) return `Downloading, ${duration(row.secondsLeft)} left`;
       return and(row.peersConnected ? "Downloading" : "Looking for peers");
     default: return and(row.uploadRate > 0 ? "Seeding" : "Seeding, idle");
   }

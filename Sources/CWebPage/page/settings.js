@@ -1,7 +1,7 @@
 // The settings that matter while the service runs. Those that take a restart, or decide over
 // programs, folders and secrets, are for who writes its configuration file.
 
-import { note } from "./dom.js";
+import { h, note } from "./dom.js";
 import * as api from "./api.js";
 import { ask } from "./forms.js";
 import { categoryOptions } from "./commands.js";
@@ -42,10 +42,27 @@ function valueOf(settings, name) {
   return name === "seeding.action" && value === "pause" ? null : value ?? null;
 }
 
+/** A button that lets the configuration decide again over what was changed here. */
+function reset(name) {
+  return h("button", { type: "button", class: "link", "data-reset": name,
+    onclick: async (event) => {
+      try {
+        await api.remove(`settings/${name}`);
+        event.target.closest("dialog").close();
+        await openSettings();
+      } catch (error) {
+        note(error.message, true);
+      }
+    } }, "As configured");
+}
+
 export async function openSettings() {
   let settings;
+  let changed;
   try {
-    settings = await api.get("settings");
+    const [all, session] = await Promise.all([api.get("settings"), api.get("session")]);
+    settings = all;
+    changed = new Set(session.changedSettings);
   } catch (error) {
     return note(error.message, true);
   }
@@ -53,7 +70,8 @@ export async function openSettings() {
   const shown = {};
   for (const [name, it] of Object.entries(fields)) {
     before[name] = valueOf(settings, name);
-    shown[name] = { ...it, value: before[name] };
+    const hints = [it.hint, changed.has(name) ? reset(name) : null].filter(Boolean);
+    shown[name] = { ...it, value: before[name], hint: hints.length ? hints : null };
   }
   shown["adding.category"].options = categoryOptions();
   return ask({

@@ -108,6 +108,7 @@ public struct APIRoutes: Sendable {
                 "started": .integer(statistics.started),
             ],
             "folders": .array(folders),
+            "changedSettings": .strings(seedbox.changedSettings),
         ]
     }
 
@@ -133,6 +134,7 @@ public struct APIRoutes: Sendable {
                         .word(AlternativeDecision.allCases.map(\.rawValue))),
                     .required("started", .integer),
                 ])),
+            .required("changedSettings", .array(.string)),
             .required(
                 "folders",
                 .array(

@@ -80,6 +80,7 @@ extension Seedbox {
             throw error
         }
         self.changes = changes
+        shared.changedSettings.withLock { $0 = changes.names }
         if let given { givenSettings = given }
         shared.settings.withLock { $0 = settings }
         follow()

@@ -67,6 +67,8 @@ public actor Seedbox {
     final class Shared: Sendable {
         let settings: Mutex<Settings>
         let statistics: Mutex<SessionStatistics>
+        /// The names of those that were changed at run time.
+        let changedSettings = Mutex<[String]>([])
         /// The torrents of the session that are active.
         let active = Mutex<[TorrentID: Torrent]>([:])
         let listeners = Mutex<[UInt64: AsyncStream<SeedboxEvent>.Continuation]>([:])
@@ -113,6 +115,7 @@ public actor Seedbox {
         self.lastTick = now
         self.shared = Shared(
             effective, SessionStatistics(kept: loaded.statistics, now: now))
+        shared.changedSettings.withLock { $0 = changes.names }
         space = FolderSpace { [shared] path throws(SeedboxError) in
             let settings = shared.settings.withLock(\.self)
             return try Self.freeSpace(at: path, within: AllowedRoots(settings))
@@ -227,6 +230,11 @@ public actor Seedbox {
 extension Seedbox {
     /// The ones in effect.
     public nonisolated var settings: Settings { shared.settings.withLock(\.self) }
+
+    /// Those over which file, environment and options do not decide, as they were changed since.
+    public nonisolated var changedSettings: [String] {
+        shared.changedSettings.withLock(\.self)
+    }
 
     public nonisolated var statistics: SessionStatistics {
         shared.statistics.withLock(\.self)

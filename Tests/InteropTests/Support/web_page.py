@@ -156,6 +156,7 @@ def look_at_details(page, name):
     page.shot("files")
     page.click("[data-part=trackers]")
     page.eventually("a tracker", lambda: "/announce" in facts())
+    change_trackers(page)
     page.click("[data-part=pieces]")
     page.eventually("the pieces", lambda: "pieces are here" in facts())
     drawn = page.run("""const canvas = document.querySelector('.pieces canvas');
@@ -165,6 +166,22 @@ def look_at_details(page, name):
     page.click("[data-part=why]")
     page.eventually("reasons, or none", lambda: facts().strip())
     say("seen")
+
+
+def change_trackers(page):
+    page.click("[data-do=trackers]")
+    page.eventually("the trackers", lambda: page.all("dialog[open] textarea"))
+    field = page.find("dialog textarea")
+    before = field.get_property("value").strip()
+    field.send_keys(Keys.CONTROL, Keys.END)
+    field.send_keys("\n\nhttp://127.0.0.1:1/second/announce\n")
+    page.shot("trackers")
+    page.click("dialog button.main")
+    page.closed()
+    shown = lambda: page.find(".panel").text
+    page.eventually("a second tracker", lambda: "1/second/announce" in shown())
+    assert before and before in shown(), before
+    say("trackers")
 
 
 def change_files(page, name):
@@ -253,6 +270,18 @@ def alternative_limits(page):
     with urllib.request.urlopen(urllib.parse.urljoin(page.url, "api/v1/settings")) as answer:
         limits = json.load(answer)["limits"]
     say("limited", down=limits["down"], alternative=limits["alternative"])
+    reset_limit(page)
+
+
+def reset_limit(page):
+    page.click("#settings")
+    page.click("[data-reset='limits.down']")
+    page.eventually("the settings anew", lambda: len(page.all("dialog[open]")) == 1
+                    and not page.all("[data-reset='limits.down']"))
+    page.press(Keys.ESCAPE)
+    page.closed()
+    with urllib.request.urlopen(urllib.parse.urljoin(page.url, "api/v1/settings")) as answer:
+        say("reset", down=json.load(answer)["limits"]["down"])
 
 
 def select_all(page):

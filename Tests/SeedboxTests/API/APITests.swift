@@ -129,6 +129,8 @@ import Units
             let settings = try await client.ask(.get, "/settings", status: 200)
             #expect(settings["limits"]?["down"]?.integer == 1_000_000)
             try await client.ask(.patch, "/settings", ["limits": ["dwn": 1]], status: 400)
+            let changed = try await client.ask(.get, "/session", status: 200)["changedSettings"]
+            #expect(changed == ["limits.down"])
             let reset = try await client.ask(.delete, "/settings/limits.down", status: 200)
             #expect(reset["limits"]?["down"] == .null)
             #expect(seedbox.settings.limits.down == nil)
