@@ -196,10 +196,14 @@ import Units
 
 @Suite struct WeekScheduleTests {
     @Test(arguments: [
-        "mon-fri 08:00-18:00", "sat,sun 22:00-06:00", "daily 01:30-07:00", "wed 00:00-00:00",
+        "mon-fri 08:00-18:00", "sat,sun 22:00-06:00", "daily 01:30-07:00", "wed 00:00-24:00",
     ])
     func readsWhatItWrites(_ text: String) throws {
         #expect(try #require(WeekSchedule.Span(text)).text == text)
+    }
+
+    @Test func aSpanEndsAtTheMidnightAfterItsDay() throws {
+        #expect(try #require(WeekSchedule.Span("daily 00:00-00:00")).text == "daily 00:00-24:00")
     }
 
     @Test(arguments: [

@@ -67,7 +67,9 @@ extension WeekSchedule.Span {
     }
 
     public var text: String {
-        "\(daysText) \(Self.text(ofMinute: from))-\(Self.text(ofMinute: until))"
+        // Until midnight, which is the end of a day there and not its beginning.
+        let end = until == 0 ? WeekSchedule.minutesOfDay : until
+        return "\(daysText) \(Self.text(ofMinute: from))-\(Self.text(ofMinute: end))"
     }
 
     private var daysText: String {
