@@ -398,7 +398,7 @@ import Units
         try await box.box.change([id], changes)
         #expect(box.box.catalogue.row(id)?.bytesWanted == 170_000)
         // Two that both have all they want have parted, and meet again.
-        let all = try await box.wait(for: id, "fetches the other", seconds: 60) {
+        let all = try await box.wait(for: id, "fetches the other", seconds: 300) {
             $0.state == .seeding && $0.bytesDone == 170_000
         }
         #expect(all.bytesWanted == 170_000)
