@@ -149,6 +149,14 @@ import Testing
         let told = try run("config", "set", "limits.up=1M", "queue.enabled=true").error
         #expect(told == "limits.up = 1048576\nqueue.enabled = true\n")
         #expect(try run("config", "unset", "limits.up").error == "limits.up = none\n")
+        try run("config", "set", "limits.schedule=daily 00:00-24:00")
+        #expect(try run("limit").lines.contains { $0.hasSuffix("daily 00:00-24:00") })
+        for nothing in ["none", "[]", ""] {
+            try run("config", "set", "limits.schedule=sat 10:00-12:00")
+            #expect(
+                try run("config", "set", "limits.schedule=\(nothing)").error
+                    == "limits.schedule = []\n")
+        }
         try run("category", "set", "old films")
         #expect(
             try run("config", "unset", "categories.old films", "queue.enabled").error

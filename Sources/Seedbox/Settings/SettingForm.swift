@@ -279,6 +279,8 @@ extension SettingForm {
     ) -> SettingForm where Value == [Element] {
         var list = SettingForm(
             read: { json throws(SettingFault) in
+                // The environment and options have no other way to say so.
+                if json.string?.lowercased() == "none" { return [] }
                 guard let elements = json.elements else { throw SettingFault("write a list") }
                 guard elements.count <= countMax else {
                     throw SettingFault("more than \(countMax) elements")

@@ -82,8 +82,9 @@ struct ConfigSet: ParsableCommand {
         abstract: "Change settings of the daemon while it runs.",
         discussion: "swarm config set limits.up=10M queue.active-downloads=4 holds at once, and "
             + "after a restart too. A list is given by naming the setting once for each of its "
-            + "elements; 'swarm config show' names all settings. Those that decide over "
-            + "programs, folders or secrets are for whoever writes the file.")
+            + "elements, and limits.schedule=none empties one; 'swarm config show' names all "
+            + "settings. Those that decide over programs, folders or secrets are for whoever "
+            + "writes the file.")
 
     @Argument(
         help: ArgumentHelp("A setting and its value.", valueName: "name=value"),
@@ -128,9 +129,11 @@ struct ConfigSet: ParsableCommand {
             }
         }
         return members.map { name, texts in
-            let isNone = texts.map { $0.lowercased() } == ["none"]
-            let isList = SettingKey.named(name)?.isList == true && !isNone
-            return (name, isList ? .strings(texts) : .string(texts.last ?? ""))
+            guard SettingKey.named(name)?.isList == true else {
+                return (name, .string(texts.last ?? ""))
+            }
+            let isEmpty = ["none", "[]", ""].contains(texts.joined(separator: ",").lowercased())
+            return (name, .strings(isEmpty ? [] : texts))
         }
     }
 }
