@@ -75,6 +75,49 @@ import Testing
         #expect(try swarm.run("config", "check", "--no-config").status == 0)
     }
 
+    @Test func allMistakesAreToldAtOnce() throws {
+        try swarm.folder.file(
+            "c.toml", "foo = 1\n[network]\nport = 70000\n[limits]\nup = \"fast\"\ndown = \"1M\"\n")
+        let checked = try swarm.run(
+            "config", "check", "--config", "c.toml", "--max-peers", "0",
+            environment: ["SWARM_QUEUE_ENABLED": "maybe"])
+        #expect(checked.status == 3)
+        let lines = checked.error.split(separator: "\n")
+        let starts = [
+            "/c.toml:1:1: unknown key 'foo'", "/c.toml:3:8: network.port: ",
+            "/c.toml:5:6: limits.up: ", "SWARM_QUEUE_ENABLED: ", "--max-peers: ",
+        ]
+        #expect(lines.count == starts.count, "\(checked.error)")
+        for (line, start) in zip(lines, starts) { #expect(line.contains(start)) }
+    }
+
+    @Test func aFolderWhoseCategoryIsNotThereIsAMistake() throws {
+        let watch = "[[watch]]\nfolder = \"/a\"\n[[watch]]\nfolder = \"/b\"\ncategory = \"filsm\"\n"
+        try swarm.folder.file("c.toml", watch + "[[categories]]\nname = \"films\"\n")
+        let checked = try swarm.run("config", "check", "--config", "c.toml")
+        #expect(checked.status == 3)
+        #expect(
+            checked.error.hasSuffix(
+                "/c.toml:3:3: watch[1].category: there is no category 'filsm'; "
+                    + "did you mean 'films'?\n"), "\(checked.error)")
+        try swarm.folder.file("c.toml", watch + "[[categories]]\nname = \"filsm\"\n")
+        #expect(try swarm.run("config", "check", "--config", "c.toml").status == 0)
+    }
+
+    @Test func variablesThatNobodyReadsAreToldOf() throws {
+        let environment = [
+            "SWARM_LIMITS_UPP": "1M", "SWARM_TORRENT_NAME": "x", "SWARM_STALL_TIMEOUT": "1h",
+        ]
+        let checked = try swarm.run("config", "check", environment: environment)
+        #expect(checked.status == 0)
+        #expect(
+            checked.error.hasSuffix(
+                "SWARM_LIMITS_UPP: nothing is called so; did you mean SWARM_LIMITS_UP?\n"))
+        #expect(checked.error.split(separator: "\n").count == 1, "\(checked.error)")
+        let json = try swarm.run("config", "check", "--json", environment: environment).objects()
+        #expect(json.first?["unread"] as? [String] == ["SWARM_LIMITS_UPP"])
+    }
+
     @Test func wrongOptionsNameThemselves() throws {
         let checked = try swarm.run("config", "check", "--port", "seven")
         #expect(checked.status == 3)

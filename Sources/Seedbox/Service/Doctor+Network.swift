@@ -57,7 +57,8 @@ extension Doctor {
     }
 
     /// Nil if it can be bound, and listened at where that is a stream.
-    private static func bind(_ endpoint: Endpoint, _ kind: __socket_type) -> Int32? {
+    /// The `errno` of it, or nil.
+    static func bind(_ endpoint: Endpoint, _ kind: __socket_type) -> Int32? {
         withSocket(endpoint, kind) { descriptor, address, length in
             var on: Int32 = 1
             // The daemon does the same: what an earlier connection left behind is no hindrance.
@@ -101,7 +102,8 @@ extension Doctor {
 
     /// Whether names are found: those by which the daemon itself begins.
     func names() async -> Finding {
-        let hosts = settings.network.dhtBootstrap?.map(\.host) ?? Limits.namesToFind
+        let nodes = settings.network.dhtBootstrap?.map(\.host) ?? Limits.namesToFind
+        let hosts = settings.network.usesDHT ? nodes : []
         guard let host = hosts.first(where: { Endpoint(addressText: $0, port: 0) == nil }) else {
             return Finding(.ok, "DNS", "no name is needed to begin")
         }

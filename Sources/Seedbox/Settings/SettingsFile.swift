@@ -25,16 +25,18 @@ struct SettingsFile {
         }
     }
 
-    /// The settings that it has, in the order of the table of all settings.
-    func values() throws(SettingsError) -> [(key: SettingKey, value: JSON)] {
+    /// The settings that it has, in the order of the table of all settings. What is none is a
+    /// mistake.
+    func values(_ mistakes: inout [SettingsError]) -> [(key: SettingKey, value: JSON)] {
         var found: [String: JSON] = [:]
-        try gather(json, [], into: &found)
+        gather(json, [], into: &found, &mistakes)
         return SettingKey.all.compactMap { key in found[key.name].map { (key, $0) } }
     }
 
     private func gather(
-        _ json: JSON, _ path: [String], into found: inout [String: JSON]
-    ) throws(SettingsError) {
+        _ json: JSON, _ path: [String], into found: inout [String: JSON],
+        _ mistakes: inout [SettingsError]
+    ) {
         for member in json.members ?? [] {
             let path = path + [member.name]
             let name = path.joined(separator: ".")
@@ -42,15 +44,18 @@ struct SettingsFile {
                 found[name] = member.value
             } else if SettingKey.all.contains(where: { $0.name.hasPrefix(name + ".") }) {
                 guard member.value.members != nil else {
-                    throw SettingsError(
-                        place: location(ofKey: path.map { .member($0) }),
-                        reason: "'\(name)' is a table: write [\(name)]")
+                    mistakes.append(
+                        SettingsError(
+                            place: location(ofKey: path.map { .member($0) }),
+                            reason: "'\(name)' is a table: write [\(name)]"))
+                    continue
                 }
-                try gather(member.value, path, into: &found)
+                gather(member.value, path, into: &found, &mistakes)
             } else {
-                throw SettingsError(
-                    place: location(ofKey: path.map { .member($0) }),
-                    reason: unknownSetting(name, among: Self.names(beside: path)).reason)
+                mistakes.append(
+                    SettingsError(
+                        place: location(ofKey: path.map { .member($0) }),
+                        reason: unknownSetting(name, among: Self.names(beside: path)).reason))
             }
         }
     }

@@ -45,19 +45,39 @@ public struct SettingsSources: Sendable {
     ///
     /// - Parameter isWhole: Whether a daemon is to start with them, so that nothing may be missing.
     public func load(isWhole: Bool = true) throws(SettingsError) -> LoadedSettings {
+        let (loaded, mistakes) = read(isWhole: isWhole)
+        if let first = mistakes.first { throw first }
+        return loaded
+    }
+
+    /// All that is wrong with them, for whoever mends it.
+    public func mistakes() -> [SettingsError] { read(isWhole: true).mistakes }
+
+    private func read(isWhole: Bool) -> (loaded: LoadedSettings, mistakes: [SettingsError]) {
         var loaded = LoadedSettings(Self.standard(environment))
-        if let file, let text = try text(of: file) {
-            try take(SettingsFile(path: file, text: text), into: &loaded)
-            loaded.file = file
-        }
-        try takeEnvironment(into: &loaded)
+        var mistakes: [SettingsError] = []
+        takeFile(into: &loaded, &mistakes)
+        takeEnvironment(into: &loaded, &mistakes)
         for option in options {
             guard let key = SettingKey.named(option.key) else { continue }
-            try take(option.texts, key, from: .option(option.name), into: &loaded)
+            take(option.texts, key, from: .option(option.name), into: &loaded, &mistakes)
         }
         takeCredential(into: &loaded)
-        if let fault = loaded.settings.fault(isWhole: isWhole) { throw loaded.error(fault) }
-        return loaded
+        // What does not go together may do so once the others are mended.
+        if mistakes.isEmpty, let fault = loaded.settings.fault(isWhole: isWhole) {
+            mistakes.append(loaded.error(fault))
+        }
+        return (loaded, mistakes)
+    }
+
+    private func takeFile(into loaded: inout LoadedSettings, _ mistakes: inout [SettingsError]) {
+        do throws(SettingsError) {
+            guard let file, let text = try text(of: file) else { return }
+            take(try SettingsFile(path: file, text: text), into: &loaded, &mistakes)
+            loaded.file = file
+        } catch {
+            mistakes.append(error)
+        }
     }
 
     /// What holds where nobody says anything, which depends on whose machine it is.
@@ -86,23 +106,27 @@ public struct SettingsSources: Sendable {
     }
 
     private func take(
-        _ file: SettingsFile, into loaded: inout LoadedSettings
-    ) throws(SettingsError) {
-        for (key, value) in try file.values() {
+        _ file: SettingsFile, into loaded: inout LoadedSettings,
+        _ mistakes: inout [SettingsError]
+    ) {
+        for (key, value) in file.values(&mistakes) {
             do throws(SettingFault) { try key.field.read(value, &loaded.settings) } catch {
-                throw file.error(error, in: key)
+                mistakes.append(file.error(error, in: key))
+                continue
             }
             loaded.origins[key.name] = .file(file.location(of: key))
-            guard key.isOfNamedThings else { continue }
-            for (index, thing) in (value.elements ?? []).enumerated() {
-                guard let name = thing["name"]?.string else { continue }
-                loaded.origins["\(key.name).\(name)"] = .file(
-                    file.location(of: key, element: index))
+            for (index, thing) in (value.elements ?? []).enumerated() where thing.members != nil {
+                let place = SettingOrigin.file(file.location(of: key, element: index))
+                loaded.origins["\(key.name)[\(index)]"] = place
+                guard key.isOfNamedThings, let name = thing["name"]?.string else { continue }
+                loaded.origins["\(key.name).\(name)"] = place
             }
         }
     }
 
-    private func takeEnvironment(into loaded: inout LoadedSettings) throws(SettingsError) {
+    private func takeEnvironment(
+        into loaded: inout LoadedSettings, _ mistakes: inout [SettingsError]
+    ) {
         for key in SettingKey.all {
             // An empty value is how a variable is unset in many service files.
             for variable in key.variables.reversed() {
@@ -111,21 +135,23 @@ public struct SettingsSources: Sendable {
                     text.contains("\n") ? \.isNewline : \.isWhitespace
                 let texts =
                     key.isList ? text.split(whereSeparator: separator).map(String.init) : [text]
-                try take(texts, key, from: .environment(variable), into: &loaded)
+                take(texts, key, from: .environment(variable), into: &loaded, &mistakes)
             }
         }
     }
 
     private func take(
         _ texts: [String], _ key: SettingKey, from origin: SettingOrigin,
-        into loaded: inout LoadedSettings
-    ) throws(SettingsError) {
+        into loaded: inout LoadedSettings, _ mistakes: inout [SettingsError]
+    ) {
         let isNone = key.isList && texts.map({ $0.lowercased() }) == ["none"]
         let value: JSON =
             key.isList && !isNone ? .strings(texts) : .string(texts.last ?? "")
         do throws(SettingFault) { try key.field.read(value, &loaded.settings) } catch {
-            throw SettingsError(place: "\(origin)", reason: error.reason)
+            return mistakes.append(SettingsError(place: "\(origin)", reason: error.reason))
         }
+        // Elements of the file's list are none of this one.
+        loaded.origins = loaded.origins.filter { !$0.key.hasPrefix(key.name + "[") }
         loaded.origins[key.name] = origin
     }
 
@@ -221,8 +247,24 @@ public struct LoadedSettings: Sendable {
             return SettingsError(place: "settings", reason: "\(fault)")
         }
         let name = field.prefix { $0 != "[" }
-        let origin = origins[String(name)].map { "\($0): " } ?? ""
+        let element = field.firstIndex(of: "]").map { String(field[...$0]) } ?? ""
+        let origin = (origins[element] ?? origins[String(name)]).map { "\($0): " } ?? ""
         return SettingsError(place: origin + field, reason: reason)
+    }
+
+    /// What names a category that there is not: no torrent from there would be taken.
+    public var strayCategories: [SettingsError] {
+        let names = settings.categories.map(\.name)
+        var used = [(field: "adding.category", category: settings.adding.category)]
+        for (index, folder) in settings.watch.enumerated() {
+            used.append(("watch[\(index)].category", folder.category))
+        }
+        return used.compactMap { field, category in
+            guard let category, !names.contains(category) else { return nil }
+            let near = nearest(to: category, among: names).map { "; did you mean '\($0)'?" } ?? ""
+            return error(
+                .badValue(field: field, reason: "there is no category '\(category)'" + near))
+        }
     }
 
     /// These with what their files of secrets hold in place of the files' names.

@@ -50,7 +50,9 @@ struct ConfigCheck: ParsableCommand, TakesSettings {
     static let configuration = CommandConfiguration(
         commandName: "check",
         abstract: "Say whether the daemon could start with its settings.",
-        discussion: "Ends with status 3, and says where and what, if it could not.")
+        discussion: "Ends with status 3, and says of every mistake where it is and what, if it "
+            + "could not, or would take nothing from a watch folder. Variables that begin with "
+            + "SWARM_ and that nobody reads are warned of.")
 
     @OptionGroup(title: "Settings") var settings: SettingsOptions
     @OptionGroup(title: "Output") var global: GlobalOptions
@@ -58,12 +60,18 @@ struct ConfigCheck: ParsableCommand, TakesSettings {
     func run() throws {
         let console = global.configuredConsole()
         let environment = ProcessInfo.processInfo.environment
+        try Self.tell(settings.sources(global.places, environment).mistakes(), console)
         let loaded = try settings.loaded(global.places, environment)
         do throws(SettingsError) { _ = try loaded.withSecrets() } catch { throw Failure(error) }
-        let hidden = loaded.withKeptChanges().hidden
+        let changed = loaded.withKeptChanges()
+        try Self.tell(changed.strayCategories, console)
+        let hidden = changed.hidden
+        let unread = EnvironmentArguments.unread(environment)
+        for variable in unread { console.warn(variable.words) }
         if global.json {
             return try console.print([
                 "ok": true, "file": .optional(loaded.file), "hidden": .array(hidden.map(\.json)),
+                "unread": .strings(unread.map(\.name)),
             ])
         }
         let place = loaded.file ?? "no file of settings"
@@ -73,6 +81,14 @@ struct ConfigCheck: ParsableCommand, TakesSettings {
                 "\(hidden.origin): \(hidden.name) does not hold, as it was changed at run time; "
                     + "see 'swarm help config unset'")
         }
+    }
+}
+
+extension ConfigCheck {
+    /// Tells all of them, each on its line, and ends there if there are any.
+    private static func tell(_ mistakes: [SettingsError], _ console: Console) throws {
+        for mistake in mistakes { console.report(Failure(mistake)) }
+        try EarlyEnd.check(mistakes.isEmpty ? .done : .badConfiguration)
     }
 }
 

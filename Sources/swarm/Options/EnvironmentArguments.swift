@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import Seedbox
 
 /// Options from the environment: every `--long-option` may be given as `SWARM_LONG_OPTION`. They
 /// are put before the user's own arguments, so that those win.
@@ -72,6 +73,44 @@ enum EnvironmentArguments {
         guard option.isRepeating else { return ["--\(name)=\(value)"] }
         let separator: (Character) -> Bool = value.contains("\n") ? \.isNewline : \.isWhitespace
         return value.split(whereSeparator: separator).map { "--\(name)=\($0)" }
+    }
+}
+
+// MARK: - Variables that nobody reads
+
+extension EnvironmentArguments {
+    /// A variable that looks like one of ours, and the one that is meant if it is nearly the same.
+    struct Unread: Equatable {
+        var name: String
+        var near: String?
+
+        var words: String {
+            "\(name): nothing is called so" + (near.map { "; did you mean \($0)?" } ?? "")
+        }
+    }
+
+    static func unread(_ environment: [String: String]) -> [Unread] {
+        // A hook of ours may ask, too.
+        let settings = Set(SettingKey.all.flatMap(\.variables))
+        let names = environment.keys.filter { name in
+            name.hasPrefix(prefix) && !settings.contains(name)
+                && !name.hasPrefix("SWARM_TORRENT_")
+        }
+        guard !names.isEmpty else { return [] }
+        let options = Set(
+            Swarm.subcommands.flatMap(leaves).flatMap { command in
+                Self.options(of: command).flatMap(\.longNames).map(variable(for:))
+            })
+        return names.filter { !options.contains($0) }.sorted().map { name in
+            Unread(name: name, near: nearest(to: name, among: settings.sorted()))
+        }
+    }
+
+    private static func leaves(
+        _ command: any ParsableCommand.Type
+    ) -> [any ParsableCommand.Type] {
+        let parts = command.configuration.subcommands
+        return parts.isEmpty ? [command] : parts.flatMap(leaves)
     }
 }
 
