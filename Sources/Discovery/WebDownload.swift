@@ -1,14 +1,20 @@
 import AsyncHTTPClient
+import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOHTTPCompression
 import NIOPosix
+import Tracker
+public import Units
 
 /// Why something could not be fetched from the web.
 public enum WebError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The server answered with another status than 200.
     case status(UInt)
     case tooLarge(maxBytes: Int)
+    /// The name leads to an address of a private network, and may not.
+    case privateAddress(Endpoint)
+    case unknownName(String)
     case failed(reason: String)
 
     public var description: String {
@@ -16,7 +22,40 @@ public enum WebError: Error, Hashable, Sendable, CustomStringConvertible {
         case .status(404): "not found (404)"
         case .status(let code): "the server answered \(code)"
         case .tooLarge(let maxBytes): "larger than \(maxBytes) bytes"
+        case .privateAddress(let endpoint):
+            "leads to \(endpoint.addressText), an address of a private network, which the setting "
+                + "network.private-urls would allow"
+        case .unknownName(let host): "the name \(host) is not known"
         case .failed(let reason): reason
+        }
+    }
+
+    /// What the libraries say of it is for programmers.
+    init(_ error: any Error) {
+        switch error {
+        case TrackerError.forbiddenAddress(let endpoint): self = .privateAddress(endpoint)
+        case let error as NIOConnectionError:
+            guard let first = error.connectionErrors.first else {
+                self = .unknownName(error.host)
+                return
+            }
+            self.init(first.error)
+        case let error as IOError:
+            let words = String(cString: strerror(error.errnoCode))
+            self = .failed(reason: words.prefix(1).lowercased() + words.dropFirst())
+        case let error as HTTPClientError: self = .failed(reason: Self.words(error))
+        case ChannelError.connectTimeout: self = .failed(reason: "the server does not answer")
+        default: self = .failed(reason: "\(error)")
+        }
+    }
+
+    private static func words(_ error: HTTPClientError) -> String {
+        switch error {
+        case .deadlineExceeded, .readTimeout, .writeTimeout, .connectTimeout,
+            .tlsHandshakeTimeout, .getConnectionFromPoolTimeout:
+            "the server does not answer"
+        case .remoteConnectionClosed: "the server closed the connection without an answer"
+        default: error.shortDescription
         }
     }
 }
@@ -62,7 +101,7 @@ public enum WebDownload {
             }
             return .success(bytes)
         } catch {
-            return .failure(.failed(reason: "\(error)"))
+            return .failure(WebError(error))
         }
     }
 }

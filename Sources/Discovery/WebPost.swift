@@ -39,7 +39,7 @@ public struct WebPost: Sendable {
             _ = try? await response.body.collect(upTo: Limits.refusalByteCountMax)
             return response.status.code
         } catch {
-            throw .failed(reason: "\(error)")
+            throw WebError(error)
         }
     }
 }

@@ -38,9 +38,29 @@ enum ManifestFiles {
             throw Failure(.unreadableSource, "''", "no file has an empty name")
         }
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw Failure(.unreadableSource, path, errno: errno) }
+        guard descriptor >= 0 else {
+            let code = errno
+            if code == ENOENT, let scheme = scheme(of: path) {
+                throw Failure(
+                    .unreadableSource, path, "torrents are not fetched by \(scheme)",
+                    remedy: "name an http or https URL, or download it first")
+            }
+            throw Failure(.unreadableSource, path, errno: code)
+        }
         defer { close(descriptor) }
         return try bytes(from: descriptor, path)
+    }
+
+    /// What stands before `://` of a URL (RFC 3986, section 3.1).
+    private static func scheme(of path: String) -> String? {
+        guard let range = path.firstRange(of: "://") else { return nil }
+        let scheme = path[..<range.lowerBound].lowercased()
+        let isOne = scheme.utf8.allSatisfy {
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0)
+                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+                || "+-.".utf8.contains($0)
+        }
+        return isOne && scheme.first?.isLetter == true ? scheme : nil
     }
 
     private static func bytes(

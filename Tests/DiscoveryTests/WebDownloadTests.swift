@@ -33,6 +33,23 @@ import Testing
         await server.stop()
     }
 
+    @Test func whatKeepsItAwayIsSaidInPlainWords() async throws {
+        let server = try await TestHTTPServer.start { _ in .bencoded("d4:infodee") }
+        let reason = { (url: String) async -> String in
+            do throws(WebError) {
+                _ = try await WebDownload.bytes(at: url, maxBytes: 100, mayBeNear: false)
+                return ""
+            } catch {
+                return "\(error)"
+            }
+        }
+        #expect(await reason("http://127.0.0.1:1/t") == "connection refused")
+        #expect(await reason("http://none.invalid/t") == "the name none.invalid is not known")
+        let near = await reason("http://127.0.0.1:\(server.port)/t")
+        #expect(near.hasPrefix("leads to 127.0.0.1, an address of a private network"))
+        await server.stop()
+    }
+
     @Test(arguments: ["http://127.0.0.1:1/t", "ftp://127.0.0.1/t", "http://", "nonsense"])
     func whatCannotBeReachedFails(url: String) async {
         await #expect(throws: WebError.self) {

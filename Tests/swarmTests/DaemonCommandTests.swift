@@ -269,6 +269,8 @@ import Testing
         (404, "{}", 8, "no swarm daemon answers there"),
         (400, #"{"error":{"code":"x","message":"down: no rate"}}"#, 1, "swarm: down: no rate"),
         (507, #"{"error":{"code":"x","message":"no space"}}"#, 5, "no space"),
+        (400, #"{"error":{"code":"bad-source","message":"u: gone"}}"#, 4, "swarm: u: gone\n"),
+        (404, #"{"error":{"code":"not-found","message":"nothing"}}"#, 8, "--api 127.0.0.1:9091/"),
         (200, "{", 8, "no JSON"), (200, "[[[", 8, "no JSON"),
     ])
     func refusalsAreToldInALine(

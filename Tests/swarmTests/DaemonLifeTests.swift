@@ -169,6 +169,19 @@ import Testing
         #expect(try run("stats", "--json").objects().first?["torrents"] as? Int == 1)
     }
 
+    @Test func whatCannotBeFetchedIsToldInPlainWords() throws {
+        for (url, words) in [
+            ("http://127.0.0.1:1/x.torrent", "http://127.0.0.1:1/x.torrent: connection refused"),
+            ("http://\(place)/x.torrent", "which the setting network.private-urls would allow"),
+            ("http://none.invalid/x.torrent", "x.torrent: the name none.invalid is not known"),
+            ("ftp://127.0.0.1/x.torrent", "torrents are not fetched by ftp; name an http"),
+        ] {
+            let refused = try swarm.run("add", url, "--api-socket", socket)
+            #expect(refused.status == 4, "\(url)")
+            #expect(refused.error.contains(words), "\(refused.error)")
+        }
+    }
+
     @Test func filesAndTorrentsAreRenamed() throws {
         try run("add", "Film.torrent", "--wait")
         try wait("it seeds", until: isInState("seeding"))

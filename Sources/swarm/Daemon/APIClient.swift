@@ -154,6 +154,13 @@ struct APIClient: Sendable {
                 remedy: "add the folder to storage.allowed-roots in the daemon's settings")
         case 403, 421, 429, 503:
             return unreachable("the daemon refuses: \(words)", remedy: nil)
+        case 400 where error?["code"]?.string == "bad-source":
+            return Failure(.unreadableSource, nil, words)
+        case 404 where error?["code"]?.string == "not-found":
+            return unreachable(
+                words,
+                remedy: "if api.base-path is set there, write it behind the port, as in "
+                    + "--api 127.0.0.1:9091/swarm")
         case 404 where message == nil:
             return unreachable("no swarm daemon answers there", remedy: nil)
         case 500: return unreachable("the daemon failed: \(words)", remedy: "see its log")
