@@ -119,6 +119,8 @@ import Units
         facts.counters.downloadLimit = ByteRate(bytesPerSecond: 1_000_000)
         facts.counters.counters.limitedRequests = 40
         #expect(kinds(facts) == [.rateLimit])
+        let words = Slowness.reasons(of: facts).first?.text ?? ""
+        #expect(words.contains("held to \(sizeText(1_000_000))/s by"), "\(words)")
         #expect(Slowness.reasons(of: facts).first?.count == 40)
         facts.counters.downloadLimit = ByteRate(bytesPerSecond: 100_000_000)
         #expect(kinds(facts) == [])

@@ -74,6 +74,15 @@ import Units
                 + "done, down, up, left, ratio, peers, added, queue; see 'swarm list --help'"
         ),
         (
+            ["--api", "127.0.0.1:1", "info", "3"],
+            "--api: no option stands before the command; write it behind, as in 'swarm info --api'"
+        ),
+        (
+            ["limit", "--ratio", "-1"],
+            "the value '-1' is invalid for '--ratio <ratio>': \(ValueFault.notARatio); "
+                + "see 'swarm limit --help'"
+        ),
+        (
             ["limit", "--alternative", "x"],
             "the value 'x' is invalid for '--alternative <switch>': write one of 'on' or 'off'; "
                 + "see 'swarm limit --help'"

@@ -133,7 +133,7 @@ private func torrent(_ id: Int, _ name: String, hash: String = "") throws -> Rem
             ])
         let link = try List.tabbed(torrents()[2])
         #expect(link.hasSuffix("\tb\\u{1b}[31m"))
-        #expect(link.contains("\tfetchingMetadata\t0\t\t0\t0\t\t0\t\t"))
+        #expect(link.contains("\tmetadata\t0\t\t0\t0\t\t0\t\t"))
     }
 }
 
@@ -152,6 +152,10 @@ private func torrent(_ id: Int, _ name: String, hash: String = "") throws -> Rem
         ] {
             #expect(lines.contains(line), "\(line) is not in \(lines)")
         }
+        let old: JSON = ["id": 1, "secondsDownloading": 19, "secondsSeeding": 60]
+        let times = TorrentInfoText(torrent: try #require(RemoteTorrent(old))).lines
+        #expect(times.map(\.plainText).contains("fetched for   19s"))
+        #expect(times.map(\.plainText).contains("seeded for    1m00s"))
         for line in TorrentInfoText(torrent: all[2]).lines {
             #expect(!line.plainText.contains("\u{1B}"))
         }

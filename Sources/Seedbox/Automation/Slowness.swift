@@ -225,7 +225,7 @@ public enum Slowness {
         guard facts.heldByLimit > 0 || isClose else { return nil }
         return SlownessReason(
             .rateLimit, max(times, facts.heldByLimit),
-            "It is held to \(limit) bytes a second by a limit; raise that with 'swarm limit'.")
+            "It is held to \(sizeText(limit))/s by a limit; raise that with 'swarm limit'.")
     }
 
     private static func peers(_ facts: SlownessFacts) -> [SlownessReason] {

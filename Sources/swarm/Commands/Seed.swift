@@ -112,11 +112,13 @@ extension Seed {
 /// When seeding ends.
 struct GoalOptions: ParsableArguments {
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp("Seed until so much was sent for what was received.", valueName: "r"),
         transform: parseRatio)
     var ratio: Double?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp("Seed for so long.", valueName: "duration"), transform: parseInterval)
     var seedTime: Interval?
 

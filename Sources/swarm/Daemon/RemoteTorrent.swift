@@ -70,15 +70,8 @@ struct RemoteTorrent: Sendable {
         }
     }
 
-    /// The word for people.
-    var stateWord: String {
-        switch state {
-        case .fetchingMetadata: "metadata"
-        case .waitingForStorage: "no disk"
-        case .noSpace: "no space"
-        case .paused, .queued, .checking, .downloading, .seeding, .moving, .failed, nil: stateName
-        }
-    }
+    /// The word by which `list --state` knows it.
+    var stateWord: String { state.map { TorrentFilter.State.state($0).word } ?? stateName }
 
     var stateStyle: Style {
         switch state {

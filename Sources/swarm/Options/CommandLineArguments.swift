@@ -80,6 +80,7 @@ private struct CommandPath {
 
     init(_ arguments: [String]) throws(Failure) {
         var known = Swarm.subcommands
+        try Self.checkStart(arguments)
         while !known.isEmpty,
             let position = arguments[end...].firstIndex(where: { !$0.hasPrefix("-") })
         {
@@ -100,6 +101,19 @@ private struct CommandPath {
 
     var name: String {
         (["swarm"] + commands.compactMap { $0.configuration.commandName }).joined(separator: " ")
+    }
+
+    /// Options belong to a command, which stands before them.
+    private static func checkStart(_ arguments: [String]) throws(Failure) {
+        guard let first = arguments.first, first.hasPrefix("-"), first != "-",
+            !["-h", "--help", "--version", "--"].contains(first), !first.hasPrefix("---"),
+            !first.hasPrefix("--experimental"), !first.hasPrefix("--generate")
+        else { return }
+        let names = Swarm.subcommands.compactMap { $0.configuration.commandName }
+        let command = arguments.first { names.contains($0) } ?? "list"
+        throw Failure(
+            .badUsage, first, "no option stands before the command",
+            remedy: "write it behind, as in 'swarm \(command) \(first.prefix { $0 != "=" })'")
     }
 
     private static func unknown(

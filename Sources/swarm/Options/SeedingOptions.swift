@@ -4,18 +4,22 @@ import Units
 
 /// When seeding ends, of a torrent, a category or the whole daemon.
 struct SeedingOptions: ParsableArguments {
+    // What begins with a dash is a value all the same: it has to be told what is wrong with it.
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "The ratio at which seeding ends, none, or inherited.", valueName: "ratio"),
         transform: SeedRule.ratio)
     var ratio: SeedRule?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp("How long is seeded, none, or inherited.", valueName: "duration"),
         transform: SeedRule.duration)
     var seedTime: SeedRule?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "How long nobody must have taken anything for seeding to end, none, or inherited.",
             valueName: "duration"), transform: SeedRule.duration)

@@ -94,7 +94,7 @@ struct TorrentInfoText {
             ("added", torrent.integer("added").map(dateText(secondsSince1970:))),
             ("completed", torrent.integer("completed").map(dateText(secondsSince1970:))),
             ("last active", torrent.integer("lastActive").map(dateText(secondsSince1970:))),
-            ("downloaded for", duration("secondsDownloading")),
+            ("fetched for", duration("secondsDownloading")),
             ("seeded for", duration("secondsSeeding")),
         ]
     }

@@ -63,7 +63,7 @@ struct List: ParsableCommand {
 
     static func tabbed(_ torrent: RemoteTorrent) -> String {
         let values: [String] = [
-            "\(torrent.id)", torrent.infoHashes.first ?? "", torrent.stateName,
+            "\(torrent.id)", torrent.infoHashes.first ?? "", torrent.stateWord,
             "\(torrent.bytesDone)", torrent.hasMetadata ? "\(torrent.bytesWanted)" : "",
             "\(torrent.downloadRate)", "\(torrent.uploadRate)",
             torrent.ratio.map { ratioText($0) } ?? "", "\(torrent.count("peersConnected"))",

@@ -8,8 +8,9 @@ struct Rename: ParsableCommand {
         abstract: "Rename a torrent of the daemon, or a file or folder of it.",
         usage: "swarm rename <torrent> [<file>] <name> [options]",
         discussion: "The file is a number as 'swarm files' shows it, or the path of a file or "
-            + "folder; without one the torrent itself gets the name. Only the daemon's own copy "
-            + "on disk is renamed, and only in its place: 'swarm move' puts it elsewhere.")
+            + "folder, which begins with the torrent's name, as in Film/extras; without one the "
+            + "torrent itself gets the name. Only the daemon's own copy on disk is renamed, and "
+            + "only in its place: 'swarm move' puts it elsewhere.")
 
     @Argument(
         help: ArgumentHelp(
