@@ -118,6 +118,13 @@ import Testing
         #expect(json.first?["unread"] as? [String] == ["SWARM_LIMITS_UPP"])
     }
 
+    @Test func theEnvironmentEmptiesListsOfTheFile() throws {
+        try swarm.folder.file("c.toml", "[limits]\nschedule = [\"sat 10:00-12:00\"]\n")
+        let shown = try swarm.run(
+            "config", "show", "--config", "c.toml", environment: ["SWARM_LIMITS_SCHEDULE": "none"])
+        #expect(shown.lines.contains { $0.hasPrefix("limits.schedule = [] ") }, "\(shown.error)")
+    }
+
     @Test func wrongOptionsNameThemselves() throws {
         let checked = try swarm.run("config", "check", "--port", "seven")
         #expect(checked.status == 3)
