@@ -68,7 +68,7 @@ private struct Opentracker {
                 try await channel.close()
                 return
             }
-            await Task.yield()
+            try await Task.sleep(for: .milliseconds(10))
         }
         throw TrackerError.unreachable("opentracker does not run")
     }

@@ -190,10 +190,7 @@ private func query(_ uri: String) -> [String: String] {
             let driver = driver([[url]], client)
             await driver.scrape()
             _ = await server.requests.first(1)
-            while await driver.snapshot().trackers[0].counts.seeders != 5, !Task.isCancelled {
-                await Task.yield()
-            }
-            #expect(await driver.snapshot().trackers[0].counts.seeders == 5)
+            try await eventually { await driver.snapshot().trackers[0].counts.seeders == 5 }
         }
         await server.stop()
     }
@@ -241,12 +238,13 @@ private func query(_ uri: String) -> [String: String] {
             for driver in drivers { await driver.start(isComplete: true) }
             _ = await server.requests.first(50)
             var errors: [TrackerError] = []
-            while errors.count < 50, !Task.isCancelled {
+            try await eventually {
                 errors = []
                 for driver in drivers {
                     let trackers = await driver.snapshot().trackers
                     if let error = trackers[0].swarms[0].lastError { errors.append(error) }
                 }
+                return errors.count == 50
             }
             #expect(errors.count { $0 == .avoided } == 47)
             #expect(errors.count { $0 == .unreachable("Connection refused") } == 3)

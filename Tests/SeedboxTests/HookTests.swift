@@ -134,10 +134,9 @@ import Units
                 for _ in 0..<Limits.hooksAtOnceMax + 2 {
                     group.addTask { await runner.run([script], facts()) }
                 }
-                let deadline = Instant.now + .seconds(20)
-                while text(folder, "started").count < Limits.hooksAtOnceMax * 2,
-                    Instant.now < deadline
-                { try await Task.sleep(for: .milliseconds(5)) }
+                try await eventually {
+                    text(folder, "started").count >= Limits.hooksAtOnceMax * 2
+                }
                 #expect(text(folder, "started").count == Limits.hooksAtOnceMax * 2)
                 _ = FileManager.default.createFile(
                     atPath: folder.appending(path: "go").path, contents: nil)

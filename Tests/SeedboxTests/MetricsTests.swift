@@ -46,22 +46,14 @@ import Units
             $0.completed != nil && $0.downloaded >= 170_000
         }
         var page = try await text(metrics)
-        let deadline = Instant.now + .seconds(20)
         // Free space is what it was at the last scrape, and totals are counted each second.
-        while Instant.now < deadline,
-            value("swarm_free_space_bytes{path=\"\(leech.folder)\"}", in: page) == nil
-                || value(
-                    #"swarm_received_bytes_total{transport="tcp",kind="payload"}"#, in: page)
-                    ?? 0 < 170_000
-        {
-            try await Task.sleep(for: .milliseconds(50))
+        try await eventually {
             page = try await text(metrics)
+            let free = value("swarm_free_space_bytes{path=\"\(leech.folder)\"}", in: page)
+            let received = value(
+                #"swarm_received_bytes_total{transport="tcp",kind="payload"}"#, in: page)
+            return free ?? 0 > 0 && received ?? 0 >= 170_000
         }
-        #expect(
-            value(#"swarm_received_bytes_total{transport="tcp",kind="payload"}"#, in: page)
-                ?? 0 >= 170_000)
-        #expect(
-            value("swarm_free_space_bytes{path=\"\(leech.folder)\"}", in: page) ?? 0 > 0)
         #expect(value(#"swarm_torrents{state="seeding",category=""}"#, in: page) == 1)
         #expect(value("swarm_content_bytes", in: page) == 170_000)
         #expect(value("swarm_up", in: page) == 1)
@@ -127,17 +119,13 @@ import Units
         try Data(torrent.manifest).write(to: URL(filePath: watched + "/.part"))
         try FileManager.default.moveItem(
             atPath: watched + "/.part", toPath: watched + "/a.torrent")
-        let deadline = Instant.now + .seconds(30)
         var said = ""
         let added = watched + "/.added/a.torrent"
-        while said.isEmpty || !FileManager.default.fileExists(atPath: added),
-            Instant.now < deadline
-        {
-            try await Task.sleep(for: .milliseconds(20))
+        try await eventually {
             said = (try? String(contentsOfFile: out + "/name", encoding: .utf8)) ?? ""
+            return !said.isEmpty && FileManager.default.fileExists(atPath: added)
         }
         #expect(said == name)
-        #expect(FileManager.default.fileExists(atPath: added))
         let row = box.box.catalogue.withRows { $0.first }
         #expect(row?.labels == ["seen"])
         task.cancel()

@@ -27,14 +27,6 @@ import Units
         func text(_ name: String) -> String {
             (try? String(contentsOf: folder.appending(path: name), encoding: .utf8)) ?? ""
         }
-
-        func until(_ what: String, _ holds: () -> Bool) async throws {
-            let deadline = Instant.now + .seconds(20)
-            while !holds(), Instant.now < deadline {
-                try await Task.sleep(for: .milliseconds(20))
-            }
-            try #require(holds(), "\(what)")
-        }
     }
 
     /// - Parameter refusing: why nothing can be added.
@@ -69,7 +61,7 @@ import Units
             $0.startsPaused = true
         }) { ground in
             try ground.put("a.torrent", "d4:infoe")
-            try await ground.until("it is put away") { ground.exists(".added/a.torrent") }
+            try await eventually("it is put away") { ground.exists(".added/a.torrent") }
             #expect(!ground.exists("a.torrent"))
             let request = try #require(ground.requests.value.first)
             guard case .manifest(let bytes) = request.source else {
@@ -86,7 +78,7 @@ import Units
     @Test func aLinkIsReadFromItsFirstLine() async throws {
         try await withService { ground in
             try ground.put("a.magnet", "\n  magnet:?xt=urn:btih:00 \r\nmore\n")
-            try await ground.until("it is put away") { ground.exists(".added/a.magnet") }
+            try await eventually("it is put away") { ground.exists(".added/a.magnet") }
             guard case .link(let link) = ground.requests.value.first?.source else {
                 Issue.record("no link")
                 return
@@ -98,9 +90,9 @@ import Units
     @Test func aSecondFileOfTheSameNameGetsANameOfItsOwn() async throws {
         try await withService { ground in
             try ground.put("a.torrent", "1")
-            try await ground.until("it is put away") { ground.exists(".added/a.torrent") }
+            try await eventually("it is put away") { ground.exists(".added/a.torrent") }
             try ground.put("a.torrent", "2")
-            try await ground.until("so is the other") { ground.exists(".added/a (2).torrent") }
+            try await eventually("so is the other") { ground.exists(".added/a (2).torrent") }
             #expect(ground.text(".added/a.torrent") == "1")
             #expect(ground.text(".added/a (2).torrent") == "2")
         }
@@ -115,7 +107,7 @@ import Units
             try files.createSymbolicLink(
                 at: ground.folder.appending(path: "a.torrent"), withDestinationURL: outside)
             try ground.put("b.torrent", "1")
-            try await ground.until("the file is added") { ground.exists(".added/b.torrent") }
+            try await eventually("the file is added") { ground.exists(".added/b.torrent") }
             #expect(ground.requests.value.count == 1)
             #expect(ground.exists("a.torrent"))
         }
@@ -131,9 +123,9 @@ import Units
             try FileManager.default.createSymbolicLink(
                 at: ground.folder.appending(path: ".added"), withDestinationURL: elsewhere)
             try ground.put("a.torrent", "1")
-            try await ground.until("it is added") { !ground.requests.value.isEmpty }
+            try await eventually("it is added") { !ground.requests.value.isEmpty }
             try ground.put("b.torrent", "1")
-            try await ground.until("so is the next") { ground.requests.value.count == 2 }
+            try await eventually("so is the next") { ground.requests.value.count == 2 }
             #expect(try FileManager.default.contentsOfDirectory(atPath: elsewhere.path) == [])
             #expect(ground.exists("a.torrent"))
         }

@@ -51,43 +51,37 @@ import Units
         return 0
     }
 
-    private func until(_ what: String, _ holds: () -> Bool) async {
-        let deadline = Instant.now + .seconds(20)
-        while !holds(), Instant.now < deadline { try? await Task.sleep(for: .milliseconds(2)) }
-        #expect(holds(), "\(what)")
-    }
-
-    @Test func messagesAreSentInTheirOrder() async {
+    @Test func messagesAreSentInTheirOrder() async throws {
         let server = Server([])
         let webhook = webhook(server)
         for number in 0..<5 { await webhook.tell(.added, Array("\(number)".utf8)) }
-        await until("all are sent") { count("ok") == 5 }
+        try await eventually("all are sent") { count("ok") == 5 }
         #expect(server.state.withLock { $0.bodies } == ["0", "1", "2", "3", "4"])
     }
 
-    @Test func onlyWhatWasAskedForIsTold() async {
+    @Test func onlyWhatWasAskedForIsTold() async throws {
         let server = Server([])
         let webhook = webhook(server, events: [.completed])
         await webhook.tell(.added, [1])
         await webhook.tell(.completed, Array("c".utf8))
-        await until("it is sent") { count("ok") == 1 }
+        try await eventually("it is sent") { count("ok") == 1 }
         #expect(server.state.withLock { $0.bodies } == ["c"])
     }
 
-    @Test func whatFailsIsTriedAgainLessAndLessOftenAndThenGivenUp() async {
+    @Test func whatFailsIsTriedAgainLessAndLessOftenAndThenGivenUp() async throws {
         let server = Server(Array(repeating: .failed(reason: "down"), count: 100))
         await webhook(server).tell(.added, [1])
-        await until("it is given up") { count("failed") == 1 }
+        try await eventually("it is given up") { count("failed") == 1 }
         let state = server.state.withLock { $0 }
         #expect(state.bodies.count == Limits.webhookPauses.count + 1)
         #expect(state.pauses == Limits.webhookPauses)
         #expect(state.pauses == state.pauses.sorted())
     }
 
-    @Test func whatIsRefusedIsNotTriedAgain() async {
+    @Test func whatIsRefusedIsNotTriedAgain() async throws {
         let server = Server([.refused(status: 404)])
         await webhook(server).tell(.added, [1])
-        await until("it is refused") { count("refused") == 1 }
+        try await eventually("it is refused") { count("refused") == 1 }
         #expect(server.state.withLock { $0.bodies.count } == 1)
     }
 
@@ -107,7 +101,7 @@ import Units
         }
     }
 
-    @Test func theOldestMakesRoom() async {
+    @Test func theOldestMakesRoom() async throws {
         let gate = Shared(false)
         let server = Server([])
         let webhook = Webhook(
@@ -121,7 +115,7 @@ import Units
         let count = Limits.webhookMessagesMax + 10
         for number in 0..<count { await webhook.tell(.added, Array("\(number)".utf8)) }
         gate.change { $0 = true }
-        await until("the last is sent") {
+        try await eventually("the last is sent") {
             server.state.withLock { $0.bodies.last } == "\(count - 1)"
         }
         #expect(server.state.withLock { $0.bodies.count } <= Limits.webhookMessagesMax + 1)

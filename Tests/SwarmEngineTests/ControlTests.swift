@@ -33,17 +33,6 @@ import Units
         return request
     }
 
-    /// Waits for what other threads bring about.
-    private func eventually(
-        _ isTrue: () async throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation
-    ) async throws {
-        for _ in 0..<2_400 {
-            if try await isTrue() { return }
-            try await Task.sleep(for: .milliseconds(25))
-        }
-        Issue.record("it did not come about in time", sourceLocation: sourceLocation)
-    }
-
     private func isSeeding(_ torrent: Torrent) async -> Bool {
         await torrent.status().state == .seeding
     }
@@ -99,10 +88,7 @@ import Units
         let fetching = try await TransferTests.session(scratch, state: "state")
         _ = try await seed(in: seeding)
         let fetch = try await fetching.add(try request("out", from: seeding))
-        let deadline = ContinuousClock.now + .seconds(30)
-        while await fetch.status().state != .seeding, ContinuousClock.now < deadline {
-            await Task.yield()
-        }
+        try await eventually { await isSeeding(fetch) }
         let names = try Scratch.files(below: scratch.path + "/out/content").keys.sorted()
         #expect(names == ["one.bin", "two.bin"])
         #expect(await fetch.pieces().have.isFull)

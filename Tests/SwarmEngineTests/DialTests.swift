@@ -21,10 +21,8 @@ import Units
             metainfo: manifest, directory: try scratch.folder("out"), mode: .fetch)
         request.peers = [peer]
         let torrent = try await session.add(request)
-        let deadline = ContinuousClock.now + .seconds(60)
-        while await torrent.status().counters.dialFailures == 0 {
-            try #require(ContinuousClock.now < deadline, "no dial has failed")
-            try await Task.sleep(for: .milliseconds(10))
+        try await eventually("a dial fails") {
+            await torrent.status().counters.dialFailures > 0
         }
         await session.shutdown()
         let counters = await session.torrentCounters()

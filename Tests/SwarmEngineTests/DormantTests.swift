@@ -51,17 +51,6 @@ import Units
         }
     }
 
-    private func eventually(
-        sourceLocation: SourceLocation = #_sourceLocation,
-        _ isTrue: () async throws -> Bool
-    ) async throws {
-        for _ in 0..<600 {
-            if try await isTrue() { return }
-            try await Task.sleep(for: .milliseconds(25))
-        }
-        Issue.record("it did not come about in time", sourceLocation: sourceLocation)
-    }
-
     private func session(
         _ name: String, adjusting adjust: (inout SessionConfiguration) -> Void = { _ in }
     ) async throws -> Session {

@@ -33,21 +33,13 @@ import Units
         }
     }
 
-    private func wait(_ what: Comment, until holds: () async throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(60)
-        while try await !holds() {
-            try #require(ContinuousClock.now < deadline, what)
-            try await Task.sleep(for: .milliseconds(10))
-        }
-    }
-
     @Test func aFetchGoesOnWithThePeersOfTheRunBefore() async throws {
         var ground = try await Ground()
         ground.request.downloadLimit = ByteRate(bytesPerSecond: 50_000)
         let first = try await ground.fetching()
         let slow = try await first.add(ground.request)
         await slow.addPeers([ground.seed])
-        try await wait("it is connected") { slow.connectionCount > 0 }
+        try await eventually("it is connected") { slow.connectionCount > 0 }
         await first.shutdown()
 
         ground.request.downloadLimit = nil
@@ -71,7 +63,7 @@ import Units
         let session = try await ground.fetching()
         let fetch = try await session.add(ground.request)
         let store = try #require(session.store)
-        try await wait("it is in the store") {
+        try await eventually("it is in the store") {
             try fetch.record.map { try store.peers(of: $0) } == [peer]
         }
         await session.shutdown()

@@ -29,19 +29,8 @@ import Units
 
     /// Nothing but a deadline ends it if that never comes: events are for `completion`.
     private func untilItSeeks(_ torrent: Torrent) async throws {
-        try await until("it asks for metadata") {
+        try await eventually("it asks for metadata") {
             if case .fetchingMetadata = await torrent.status().state { true } else { false }
-        }
-    }
-
-    private func until(_ what: String, _ isSo: () async throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(30)
-        while try await !isSo() {
-            guard ContinuousClock.now < deadline else {
-                Issue.record("\(what): not in time")
-                return
-            }
-            try await Task.sleep(for: .milliseconds(10))
         }
     }
 
@@ -124,9 +113,9 @@ import Units
             directory: try scratch.folder("second"))
         request.peers = [TransferTests.endpoint(of: first)]
         let asking = try await second.add(request)
-        try await until("they meet") { torrent.connectionCount == 1 }
+        try await eventually("they meet") { torrent.connectionCount == 1 }
         await torrent.learn(from: manifest)
-        try await until("the second knows it too") { asking.metainfo != nil }
+        try await eventually("the second knows it too") { asking.metainfo != nil }
         #expect(torrent.connectionCount == 1)
         await second.shutdown()
         await first.shutdown()
@@ -150,7 +139,7 @@ import Units
         await torrent.learn(from: manifest)
         #expect(await torrent.dhtNames.isEmpty)
         #expect(await !torrent.showsDHT)
-        try await until("neighbours are told no more") { await local.announced.isEmpty }
+        try await eventually("neighbours are told no more") { await local.announced.isEmpty }
         await session.shutdown()
     }
 
@@ -170,7 +159,7 @@ import Units
         await torrent.setTrackers([[silent], [tracker.url]])
         await torrent.learn(from: manifest)
         #expect(torrent.metainfo?.announceTiers == [[tracker.url], [silent]])
-        try await until("the tracker hears of us") { !tracker.announces.isEmpty }
+        try await eventually("the tracker hears of us") { !tracker.announces.isEmpty }
         await session.shutdown()
         try await tracker.stop()
     }

@@ -81,10 +81,7 @@ import Units
         #expect(await torrent.status().peersKnown == 0)
         // The same content in the open is.
         _ = try await seed(open, in: session)
-        for _ in 0..<100 where await dht.status.torrentCount == 0 {
-            try await Task.sleep(for: .milliseconds(10))
-        }
-        #expect(await dht.status.torrentCount == 1)
+        try await eventually { await dht.status.torrentCount == 1 }
         await session.shutdown()
     }
 
@@ -103,10 +100,7 @@ import Units
         await torrent.metadataVerified(manifest)
         #expect(await torrent.dhtNames.isEmpty)
         #expect(await !torrent.showsDHT)
-        for _ in 0..<100 where await dht.status.torrentCount > 0 {
-            try await Task.sleep(for: .milliseconds(10))
-        }
-        #expect(await dht.status.torrentCount == 0)
+        try await eventually { await dht.status.torrentCount == 0 }
         await session.shutdown()
     }
 

@@ -185,16 +185,6 @@ import Units
         await tracker.stop()
     }
 
-    private func eventually(
-        sourceLocation: SourceLocation = #_sourceLocation, _ isTrue: () async throws -> Bool
-    ) async throws {
-        for _ in 0..<600 {
-            if try await isTrue() { return }
-            try await Task.sleep(for: .milliseconds(25))
-        }
-        Issue.record("it did not come about in time", sourceLocation: sourceLocation)
-    }
-
     @Test func changesThatComeTogetherEndAsTheLastOneSays() async throws {
         let session = try await session()
         let torrent = try await seed(in: session)

@@ -30,17 +30,6 @@ import Units
         try scratch.write("content", bytes: 300_000, seed: 1)
     }
 
-    /// Waits for what other threads bring about.
-    private func eventually(
-        sourceLocation: SourceLocation = #_sourceLocation, _ isTrue: () async throws -> Bool
-    ) async throws {
-        for _ in 0..<400 {
-            if try await isTrue() { return }
-            try await Task.sleep(for: .milliseconds(25))
-        }
-        Issue.record("it did not come about in time", sourceLocation: sourceLocation)
-    }
-
     private func session(state: String? = nil) async throws -> Session {
         var configuration = SessionConfiguration()
         configuration.bindAddress = "127.0.0.1"

@@ -317,10 +317,7 @@ import Units
             try torrent.write(to: folder + "/downloads")
             let id = try await seedbox.add(AddRequest(.manifest(torrent.manifest))).id
             // Names only change what is known to be the torrent's.
-            let deadline = ContinuousClock.now + .seconds(30)
-            while seedbox.catalogue.row(id)?.state != .seeding, ContinuousClock.now < deadline {
-                try await Task.sleep(for: .milliseconds(20))
-            }
+            try await eventually { seedbox.catalogue.row(id)?.state == .seeding }
             try Data([7]).write(to: URL(fileURLWithPath: folder + "/downloads/Album/theirs"))
             for (name, status) in [
                 ("../../x", 400), ("..", 400), ("/etc/x", 400), ("a/b", 400), ("", 400),

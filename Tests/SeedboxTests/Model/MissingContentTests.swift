@@ -26,10 +26,7 @@ import Units
     }
 
     private func expectTold(_ test: TestBox, _ id: TorrentID) async throws {
-        let deadline = ContinuousClock.now + .seconds(60)
-        while await test.box.members[id]?.lacksContent != true, .now < deadline {
-            try await Task.sleep(for: .milliseconds(20))
-        }
+        try await eventually { await test.box.members[id]?.lacksContent == true }
         let row = try await test.wait(for: id, "is told") { $0.state == .failed }
         #expect(row.error?.kind == .local)
         #expect(row.error?.text.contains("no data found") == true, "\(row)")
@@ -82,10 +79,7 @@ import Units
         // Nothing was read of it, so no file of it is open.
         let test = try await TestBox.open("one", in: scratch)
         try await test.box.addPeers(id, [Endpoint(ipv4: 0x7F00_0001, port: 9)])
-        let deadline = ContinuousClock.now + .seconds(60)
-        while await test.box.torrent(id)?.status().state != .seeding, .now < deadline {
-            try await Task.sleep(for: .milliseconds(20))
-        }
+        try await eventually { await test.box.torrent(id)?.status().state == .seeding }
         try removeContent(test)
         let other = try await TestBox.open("two", in: scratch)
         var request = AddRequest(.manifest(torrent.manifest))

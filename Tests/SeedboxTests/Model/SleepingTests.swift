@@ -24,12 +24,10 @@ import Units
 
     /// Lets it sleep as if nobody had come for long.
     private func sleep(_ id: TorrentID, in box: Seedbox) async throws {
-        for _ in 0..<600 {
-            if box.torrent(id) == nil { return }
+        try await eventually("it sleeps") {
             await box.tire(id)
-            try await Task.sleep(for: .milliseconds(25))
+            return box.torrent(id) == nil
         }
-        Issue.record("it does not sleep")
     }
 
     @Test func aSeedThatWasThereBeforeIsSeedingAtOnceAndAsleep() async throws {
@@ -140,16 +138,6 @@ import Units
         try await sleep(id, in: test.box)
         #expect(try await named().map(\.url) == urls)
         await test.box.shutdown()
-    }
-
-    private func eventually(
-        _ isTrue: () async throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation
-    ) async throws {
-        for _ in 0..<2_400 {
-            if try await isTrue() { return }
-            try await Task.sleep(for: .milliseconds(25))
-        }
-        Issue.record("it did not come about in time", sourceLocation: sourceLocation)
     }
 
     @Test func whatHasHadNothingToDoForLongMaySleep() {

@@ -35,7 +35,7 @@ struct TestBox {
     /// Waits until the row is as it should be; gives it as it is when the time is over.
     @discardableResult
     func wait(
-        for id: TorrentID, _ what: String, seconds: Double = 60,
+        for id: TorrentID, _ what: String, seconds: Double = 120,
         until isGood: (TorrentRow) -> Bool, sourceLocation: SourceLocation = #_sourceLocation
     ) async throws -> TorrentRow {
         let deadline = ContinuousClock.now + .seconds(seconds)
