@@ -179,6 +179,8 @@ private func torrent(
         #expect(
             ProgressText.line(torrent("F", .checking)) == "F: checking 47.0% of 977 KiB")
         #expect(ProgressText.line(torrent("F", .failed("x\ny"))) == "F: failed: x\\ny")
+        // Nobody has paused it.
+        #expect(ProgressText.line(torrent("F", .waiting("queued"))) == "F: queued at 47.0%")
         var seeding = torrent("F", .seeding)
         seeding.ratio = 1.5
         #expect(

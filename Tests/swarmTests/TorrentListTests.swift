@@ -161,6 +161,13 @@ private func torrent(_ id: Int, _ name: String, hash: String = "") throws -> Rem
         }
     }
 
+    @Test func whatWaitsIsNotCalledPaused() throws {
+        for (state, word) in [("queued", "queued"), ("waitingForStorage", "no-disk")] {
+            let torrent = try #require(RemoteTorrent(["id": 1, "state": .string(state)]))
+            #expect(torrent.live.phase == .waiting(word))
+        }
+    }
+
     @Test func wordsOfStrangersCannotSteerTheTerminal() throws {
         let evil = "\u{1B}]0;x\u{7}\u{202E}\n"
         let parts: JSON = [

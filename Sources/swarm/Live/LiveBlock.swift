@@ -55,6 +55,7 @@ struct LiveBlock: Equatable, Sendable {
     private func stateText(_ torrent: LiveTorrent) -> (text: String, style: Style) {
         switch torrent.phase {
         case .paused(let reason): ("paused: " + terminalSafe(reason), .warning)
+        case .waiting(let word): (terminalSafe(word), .dim)
         case .failed(let reason): ("failed: " + terminalSafe(reason), .bad)
         case .seeding, .done: (torrent.phase.word, .good)
         case .fetchingMetadata, .checking, .downloading: (torrent.phase.word, .plain)
@@ -81,7 +82,7 @@ struct LiveBlock: Equatable, Sendable {
     private func timeLeftText(_ torrent: LiveTorrent) -> String? {
         switch torrent.phase {
         case .downloading, .checking: torrent.timeLeft.map { intervalText($0) + " left" }
-        case .fetchingMetadata, .seeding, .done, .paused, .failed: nil
+        case .fetchingMetadata, .seeding, .done, .paused, .waiting, .failed: nil
         }
     }
 

@@ -10,6 +10,8 @@ struct LiveTorrent: Equatable, Sendable {
         case seeding
         case done
         case paused(String)
+        /// In another state of the daemon's, by the word for it.
+        case waiting(String)
         case failed(String)
 
         /// The word for people and, with `_` for spaces, for `--json`.
@@ -21,6 +23,7 @@ struct LiveTorrent: Equatable, Sendable {
             case .seeding: "seeding"
             case .done: "done"
             case .paused: "paused"
+            case .waiting(let word): word
             case .failed: "failed"
             }
         }

@@ -12,6 +12,7 @@ enum ProgressText {
         let size = sizeText(torrent.bytesWanted)
         switch torrent.phase {
         case .paused(let reason): return "\(name): paused at \(percent): \(terminalSafe(reason))"
+        case .waiting(let word): return "\(name): \(terminalSafe(word)) at \(percent)"
         case .failed(let reason): return "\(name): failed: \(terminalSafe(reason))"
         case .fetchingMetadata:
             let peers = countText(torrent.peersConnected, "peer")
@@ -60,7 +61,7 @@ enum ProgressText {
         switch torrent.phase {
         case .paused(let reason), .failed(let reason):
             members.append(("reason", .string(reason)))
-        case .fetchingMetadata, .checking, .downloading, .seeding, .done: break
+        case .fetchingMetadata, .checking, .downloading, .seeding, .done, .waiting: break
         }
         return .object(members)
     }

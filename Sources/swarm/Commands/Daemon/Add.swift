@@ -230,7 +230,7 @@ extension RemoteTorrent {
             case .downloading: .downloading
             case .seeding: .seeding
             case .failed: .failed(trouble ?? "")
-            case .paused, .queued, .moving, .waitingForStorage, .noSpace, nil: .paused(stateWord)
+            case .paused, .queued, .moving, .waitingForStorage, .noSpace, nil: .waiting(stateWord)
             }
         var live = LiveTorrent(
             name: name, phase: phase, bytesWanted: bytesWanted, bytesDone: bytesDone,
