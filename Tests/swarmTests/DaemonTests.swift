@@ -212,28 +212,32 @@ import Testing
 
     @Test func tellsItsTorrentsOfThePeersThatAreNamed() throws {
         try Content.film.write(to: swarm.folder)
+        try Content(name: "Other", files: [("x", testBytes(20_000))]).write(to: swarm.folder)
         let seeder = try Running(
-            swarm, ["seed", "Film.torrent", "--bind", "127.0.0.1", "--state-dir", "seed-state"])
+            swarm,
+            [
+                "seed", "Film.torrent", "Other.torrent", "--bind", "127.0.0.1", "--state-dir",
+                "seed-state",
+            ])
         let port = try seeder.event("seeding")["port"] as? Int ?? 0
+        _ = try seeder.event("seeding")
         let socket = ["SWARM_API_SOCKET": swarm.folder.path("s")]
         let more = socket.merging(["SWARM_DOWNLOAD_DIR": swarm.folder.path("in")]) { $1 }
-        let add = { (words: String...) in
-            try swarm.runAll(["add", "Film.torrent"] + words, environment: socket)
-        }
         // One is there before, and one comes while it runs.
         var daemon = try start(more)
         _ = try daemon.event("ready")
-        #expect(try add("--paused").status == 0)
+        let words = ["add", "Film.torrent", "--paused"]
+        #expect(try swarm.runAll(words, environment: socket).status == 0)
         daemon.signal(SIGTERM)
         _ = try daemon.end()
-        let peer = ["SWARM_PEER": "127.0.0.1:\(port)"]
-        daemon = try start(more.merging(peer) { $1 })
+        daemon = try start(more.merging(["SWARM_PEER": "127.0.0.1:\(port)"]) { $1 })
         _ = try daemon.event("ready")
         #expect(try swarm.runAll(["resume", "1"], environment: socket).status == 0)
-        #expect(try add("--wait").status == 0)
-        #expect(try swarm.runAll(["remove", "1", "--with-data"], environment: socket).status == 0)
-        let again = try add("--wait")
-        #expect(again.error.contains("Film: complete"), "\(again.error)")
+        for torrent in ["Film.torrent", "Other.torrent"] {
+            let added = try Running(swarm, ["add", torrent, "--wait"], environment: socket)
+            #expect(try added.end(within: 60).status == 0)
+        }
+        #expect(try swarm.folder.content("in/Other/x") == testBytes(20_000))
         daemon.signal(SIGTERM)
         #expect(try daemon.end().status == 143)
         seeder.signal(SIGTERM)
@@ -266,10 +270,10 @@ import Testing
         let other = ["--state-dir", "other"]
         let first = try start(socket)
         _ = try first.event("ready")
-        let second = try swarm.runAll(
-            ["daemon"] + other, environment: Self.alone.merging(socket) { $1 })
-        #expect(second.status == 1)
-        #expect(second.error.contains("\(path): another daemon listens there"), "\(second.error)")
+        let second = try Running(
+            swarm, ["daemon"] + other, environment: Self.alone.merging(socket) { $1 })
+        #expect(try second.end().status == 1)
+        #expect(second.errorText.contains("\(path): another daemon listens there"))
         #expect(try swarm.runAll(["list"], environment: socket).status == 0)
         first.signal(SIGKILL)
         _ = try first.end()
