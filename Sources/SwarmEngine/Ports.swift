@@ -17,7 +17,7 @@ struct Ports {
     ) async throws(EngineError) -> Ports {
         var attempt = 1
         while true {
-            let port = try await listen(configuration.port, network, reception)
+            let port = try await listen(configuration, network, reception)
             guard configuration.speaksOverUDP else { return Ports(port: port, sockets: []) }
             let (sockets, isTaken) = await bind(configuration, port: port)
             guard isTaken else { return Ports(port: port, sockets: sockets) }
@@ -37,7 +37,7 @@ struct Ports {
     static func move(
         _ configuration: SessionConfiguration, _ network: PeerNetwork, _ reception: Reception
     ) async throws(EngineError) -> Ports {
-        let port = try await listen(configuration.port, network, reception, moves: true)
+        let port = try await listen(configuration, network, reception, moves: true)
         guard configuration.speaksOverUDP else { return Ports(port: port, sockets: []) }
         return Ports(port: port, sockets: await bindUDP(configuration, port: port))
     }
@@ -54,8 +54,10 @@ struct Ports {
     }
 
     private static func listen(
-        _ port: UInt16, _ network: PeerNetwork, _ reception: Reception, moves: Bool = false
+        _ configuration: SessionConfiguration, _ network: PeerNetwork, _ reception: Reception,
+        moves: Bool = false
     ) async throws(EngineError) -> UInt16 {
+        let port = configuration.port
         do {
             return try await network.listen(port: port, insteadOfBefore: moves) { channel, remote in
                 let id = network.newID()
@@ -63,6 +65,12 @@ struct Ports {
                 return PeerConduit(id: id, accepted: channel, remote: remote, owner: reception)
             }
         } catch {
+            // Of the port there is nothing to say then.
+            if let address = configuration.bindAddress,
+                (error as? IOError)?.errnoCode == EADDRNOTAVAIL
+            {
+                throw .badAddress(address)
+            }
             throw .cannotListen(port: port, reason: reason(error))
         }
     }

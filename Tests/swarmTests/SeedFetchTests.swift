@@ -180,8 +180,7 @@ import Testing
         let refused = try swarm.run(
             "seed", "Film.torrent", "--bind", "203.0.113.7", "--state-dir", folder.path("s"))
         #expect(refused.status == 1)
-        #expect(refused.error.hasPrefix("swarm: "))
-        #expect(refused.error.split(separator: "\n").count == 1, "\(refused.error)")
+        #expect(refused.error == "swarm: 203.0.113.7: not an IP address of this machine\n")
     }
 
     @Test func anotherTorrentMayFailWhileOneIsFetched() throws {

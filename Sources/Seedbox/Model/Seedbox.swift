@@ -99,6 +99,8 @@ public actor Seedbox {
         do throws(EngineError) {
             session = try await Session(Self.configuration(effective, logger))
         } catch {
+            // A VPN's address may come up later: to try again helps, as it does not after a mistake.
+            if case .badAddress = error { throw .storage("network.bind: \(error)") }
             throw .storage("\(error)")
         }
         if let setAside = loaded.store.setAside {

@@ -47,7 +47,6 @@ public final class SeedboxDaemon: Sendable {
         manager = NotifySocket(sources.environment)
         if let mask = started.storage.umask { _ = umask(mode_t(mask)) }
         raiseFileLimit(logger)
-        if let fault = bindFault(of: started.network) { throw loaded.error(fault) }
         authority = try Authority(started.api, logger: logger)
         seedbox = try await Seedbox(started, logger: logger)
         output.apply(seedbox.settings)

@@ -6,8 +6,8 @@ extension EngineError {
     /// What it means for how the process ends.
     private func status(of kind: TorrentRun.Kind) -> ExitStatus {
         switch self {
-        case .cannotListen, .tracker, .trackerSilent, .stopped: .failed
-        case .badAddress, .badName, .duplicate, .badSelection, .busy: .badUsage
+        case .badAddress, .cannotListen, .tracker, .trackerSilent, .stopped: .failed
+        case .badName, .duplicate, .badSelection, .busy: .badUsage
         case .incomplete, .inconsistentHashes, .missingContent: .verificationFailed
         // Who fetches cannot write; who seeds does not have the content.
         case .storage: kind == .fetch ? .unwritable : .verificationFailed
