@@ -99,7 +99,7 @@ public actor Seedbox {
         do throws(EngineError) {
             session = try await Session(Self.configuration(effective, logger))
         } catch {
-            // A VPN's address may come up later: to try again helps, as it does not after a mistake.
+            // A VPN's address may come up later: other than a mistake, it is tried again.
             if case .badAddress = error { throw .storage("network.bind: \(error)") }
             throw .storage("\(error)")
         }
