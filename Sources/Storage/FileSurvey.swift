@@ -69,21 +69,27 @@ extension FileStore {
         var visit = FolderVisit(root)
         var found: [FoundFile] = []
         found.reserveCapacity(layout.files.count)
-        for (index, file) in layout.files.enumerated() {
-            var entry = FoundFile()
-            if !file.isPad, file.length > 0 {
-                do throws(StorageError) {
-                    entry = try look(at: index, &visit)
-                } catch {
-                    guard error.kind == .unsafePath || error.kind == .pathTooLong else {
-                        throw error
-                    }
-                    entry.obstacle = error
-                }
-            }
-            found.append(entry)
-        }
+        for file in layout.files.indices { found.append(try find(file, &visit)) }
         return found
+    }
+
+    /// Whether anything of the content is there. Looks no further than the first file that is.
+    func hasAnything() throws(StorageError) -> Bool {
+        var visit = FolderVisit(root)
+        for file in layout.files.indices where try find(file, &visit).exists { return true }
+        return false
+    }
+
+    private func find(
+        _ file: Int, _ visit: inout FolderVisit
+    ) throws(StorageError) -> FoundFile {
+        guard !layout.files[file].isPad, layout.files[file].length > 0 else { return FoundFile() }
+        do throws(StorageError) {
+            return try look(at: file, &visit)
+        } catch {
+            guard error.kind == .unsafePath || error.kind == .pathTooLong else { throw error }
+            return FoundFile(obstacle: error)
+        }
     }
 
     private func look(

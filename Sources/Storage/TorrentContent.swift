@@ -85,7 +85,7 @@ public struct TorrentContent: Sendable {
 
     /// Whether nothing of it is there, in a folder that is.
     public func isMissing() throws(StorageError) -> Bool {
-        try !openFiles().survey().contains(where: \.exists)
+        try !openFiles().hasAnything()
     }
 
     private func openFiles() throws(StorageError) -> FileStore {

@@ -189,10 +189,7 @@ public final class TorrentStorage: Sendable {
 
     /// Whether nothing of the content is there any more. Waits for the disk.
     public var missingContent: StorageError? {
-        guard let entries = try? files.survey(), !entries.contains(where: \.exists) else {
-            return nil
-        }
-        return files.missingContent
+        (try? files.hasAnything()) == false ? files.missingContent : nil
     }
 
     /// After a fault: tries whether the save folder can be written again. `completion` comes on a

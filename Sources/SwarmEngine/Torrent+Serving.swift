@@ -61,7 +61,13 @@ extension Torrent {
                     return self.onLoop { $0.lostVolume(gone, storage, buffer) }
                 }
                 if !failed.isEmpty, self.request.missesContent, let gone = storage.missingContent {
-                    return self.onLoop { $0.lostContent(gone, storage, buffer) }
+                    return self.onLoop { torrent in
+                        guard torrent.storage === storage, case .seeding = torrent.state else {
+                            // What is not whole is fetched again, as after any read that failed.
+                            return torrent.sendBlocks(batch, buffer, failed: failed)
+                        }
+                        torrent.lostContent(gone, buffer)
+                    }
                 }
                 self.onLoop { $0.sendBlocks(batch, buffer, failed: failed) }
             }
@@ -93,11 +99,8 @@ extension Torrent {
         if self.storage === storage { waitForStorage(EngineError(error)) }
     }
 
-    private func lostContent(
-        _ error: StorageError, _ storage: TorrentStorage, _ buffer: UploadBuffer
-    ) {
+    private func lostContent(_ error: StorageError, _ buffer: UploadBuffer) {
         recycle(buffer)
-        guard self.storage === storage, case .seeding = state else { return }
         run(.suspend)
         closeConnections()
         fail(EngineError(error))

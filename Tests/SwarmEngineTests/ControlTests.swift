@@ -114,6 +114,36 @@ import Units
         await seeding.shutdown()
     }
 
+    @Test func whatIsGoneOfATorrentThatIsNotWholeIsClaimedNoMore() async throws {
+        let first = try await TransferTests.session(scratch, state: "state")
+        var request = TorrentRequest(
+            metainfo: manifest, directory: try scratch.folder("out"), mode: .fetch)
+        request.missesContent = true
+        let content = scratch.path + "/out/content"
+        try FileManager.default.createDirectory(
+            atPath: content, withIntermediateDirectories: true)
+        try FileManager.default.copyItem(
+            atPath: scratch.path + "/content/one.bin", toPath: content + "/one.bin")
+        let earlier = try await first.add(request)
+        try await eventually { await earlier.files().map(\.bytesDone) == [700_000, 0] }
+        request.record = earlier.record
+        await first.shutdown()
+
+        // Nothing was read of it, so no file of it is open.
+        let serving = try await TransferTests.session(scratch, state: "state")
+        let torrent = try await serving.add(request)
+        try await eventually { await torrent.files().map(\.bytesDone) == [700_000, 0] }
+        try FileManager.default.removeItem(atPath: content)
+        let asking = try await TransferTests.session(scratch)
+        _ = try await asking.add(try self.request("other", from: serving))
+        try await eventually("what was asked for is lost") {
+            await torrent.files()[0].bytesDone < 700_000
+        }
+        #expect(await torrent.status().state == .downloading)
+        await asking.shutdown()
+        await serving.shutdown()
+    }
+
     @Test func whatIsRenamedWhileItRunsGoesOnUnderItsNewName() async throws {
         let seeding = try await TransferTests.session(scratch)
         let fetching = try await TransferTests.session(scratch, state: "state")
