@@ -64,6 +64,27 @@ import Units
         #expect(try client().place == .socket(path))
     }
 
+    @Test func aDaemonThatWasKilledIsNotTakenForAnotherOne() throws {
+        let folder = try TemporaryFolder()
+        let environment = ["HOME": folder.path("home"), "XDG_RUNTIME_DIR": folder.path("run")]
+        for name in ["run/swarm", "home/.local/state/swarm"] {
+            try FileManager.default.createDirectory(
+                atPath: folder.path(name), withIntermediateDirectories: true)
+        }
+        let path = folder.path("home/.local/state/swarm/api.sock")
+        let other = try StubDaemon(at: path) { _ in (200, "{}") }
+        #expect(try Self.client([], environment).place == .socket(path))
+        try leaveSocket(at: folder.path("run/swarm/api.sock"))
+        #expect(try Self.client([], environment).place.description == "127.0.0.1:9091")
+        let config = "home/.config/swarm/config.toml"
+        for listen in ["none", "127.0.0.1:0"] {
+            try folder.file(config, "[api]\nlisten = \"\(listen)\"\n")
+            let place = try Self.client([], environment).place
+            #expect(place == .socket(folder.path("run/swarm/api.sock")))
+        }
+        withExtendedLifetime(other) {}
+    }
+
     @Test func theFileThatIsNamedSaysWhereItsDaemonIs() throws {
         let folder = try TemporaryFolder()
         let environment = ["HOME": folder.path("home"), "XDG_RUNTIME_DIR": folder.path("run")]

@@ -48,17 +48,18 @@ struct DaemonOptions: ParsableArguments {
         Daemon(client: try client(places))
     }
 
+    /// The first socket that is there, or else the address of the same settings. Where that daemon
+    /// is gone, those behind it are another's, and its torrents have the same numbers.
     private func place(
         _ loaded: LoadedSettings, _ places: PlaceOptions, environment: [String: String]
     ) -> APIPlace {
         let configured = loaded.settings.api
         let sockets = Self.sockets(loaded, places, environment: environment)
-        let there = sockets.filter(isSocket)
-        if let found = there.first(where: Self.isAnswered) { return .socket(found) }
-        // It cannot be anywhere else; that nobody answers there is what has to be said.
-        if configured.listen == nil, let left = there.first { return .socket(left) }
+        let there = sockets.first(where: isSocket)
+        if let there, Self.isAnswered(there) { return .socket(there) }
         guard let listen = configured.listen, listen.port > 0 else {
-            return .host(HostPort(host: "127.0.0.1", port: 9_091))
+            // That nobody answers there is what has to be said.
+            return there.map(APIPlace.socket) ?? .host(HostPort(host: "127.0.0.1", port: 9_091))
         }
         // Every address is no address to dial.
         let near = ["0.0.0.0": "127.0.0.1", "::": "::1"]
