@@ -18,7 +18,7 @@ public final class DiskPool: Sendable {
         case check(key: Int)
         /// Syncing, renaming and recording an epoch.
         case sync
-        /// Short writes to the session store, and timers.
+        /// Short writes to the session store, looks at how much is free, and timers.
         case journal
     }
 

@@ -28,13 +28,17 @@ struct RoomMeter: Sendable {
         let left = untilLook[disk, default: 0].subtractingSaturating(Int64(bytes))
         untilLook[disk] = left
         guard left <= 0 else { return .goOn }
-        guard beingLookedAt[disk] != nil else {
-            beingLookedAt[disk] = []
-            return .look
-        }
+        if beginLook(at: disk) { return .look }
         guard left <= -Limits.roomStepMin else { return .goOn }
         if let torrent { beingLookedAt[disk]?.append(torrent) }
         return .wait
+    }
+
+    /// False if somebody looks at it already.
+    mutating func beginLook(at disk: ObjectIdentifier) -> Bool {
+        guard beingLookedAt[disk] == nil else { return false }
+        beingLookedAt[disk] = []
+        return true
     }
 
     /// - Parameter room: bytes that may still come.
@@ -73,15 +77,28 @@ struct WritingDisk: Sendable {
 
 extension Services {
     /// Stops writing where less would be free than is to stay free, once all has been written that
-    /// is on its way. Each torrent looks by itself when it may go on.
-    ///
-    /// - Parameter only: nil is all disks.
-    func guardRoom(on only: DiskPool? = nil) async {
-        guard configuration.minimumFree > 0 else {
-            if let only { room.withLock { $0.saw(.max, on: ObjectIdentifier(only)) } }
-            return
+    /// is on its way. Each torrent looks by itself when it may go on. Does not wait for the disks:
+    /// one of them may hang.
+    func guardRoom() async {
+        guard configuration.minimumFree > 0 else { return }
+        for (key, written) in await disksWritten()
+        where room.withLock({ $0.beginLook(at: key) }) {
+            Task { await look(at: key, written) }
         }
-        var disks: [ObjectIdentifier: (disk: WritingDisk, torrents: [Torrent])] = [:]
+    }
+
+    /// The same for one disk, and waits for it. The look has begun.
+    func lookForRoom(on pool: DiskPool) async {
+        let key = ObjectIdentifier(pool)
+        let isGuarded = configuration.minimumFree > 0
+        await look(at: key, isGuarded ? await disksWritten(on: pool)[key] : nil)
+    }
+
+    private typealias Written = (disk: WritingDisk, torrents: [Torrent])
+
+    /// - Parameter only: nil is all disks.
+    private func disksWritten(on only: DiskPool? = nil) async -> [ObjectIdentifier: Written] {
+        var disks: [ObjectIdentifier: Written] = [:]
         for torrent in directory.all where torrent.connectionCount > 0 {
             guard let writing = await torrent.writing, only == nil || writing.pool === only else {
                 continue
@@ -90,25 +107,28 @@ extension Services {
             disks[key, default: (WritingDisk(writing), [])].disk.add(writing)
             disks[key]?.torrents.append(torrent)
         }
-        for (key, (disk, torrents)) in disks {
-            guard let left = await roomLeft(on: disk) else { continue }
-            room.withLock { $0.saw(left, on: key) }
-            guard left < 0 else { continue }
-            for torrent in torrents { await torrent.pauseForRoom() }
-        }
+        return disks
     }
 
-    /// The same, and those go on that have waited for it.
-    func lookForRoom(on pool: DiskPool) async {
-        await guardRoom(on: pool)
-        let waiting = room.withLock { $0.lookIsOver(of: ObjectIdentifier(pool)) }
+    /// Those go on afterwards that have waited for it.
+    private func look(at key: ObjectIdentifier, _ written: Written?) async {
+        if let written, let left = await roomLeft(on: written.disk) {
+            room.withLock { $0.saw(left, on: key) }
+            if left < 0 {
+                for torrent in written.torrents { await torrent.pauseForRoom() }
+            }
+        } else if configuration.minimumFree == 0 {
+            room.withLock { $0.saw(.max, on: key) }
+        }
+        let waiting = room.withLock { $0.lookIsOver(of: key) }
         for torrent in waiting { await torrent.roomIsKnown() }
     }
 
     /// Bytes that may still be asked for; nil if nobody knows.
     private func roomLeft(on disk: WritingDisk) async -> Int64? {
         await withCheckedContinuation { done in
-            let isTaken = disk.pool.run(.read(key: 0)) {
+            // Where neither reads for peers nor other disks are waited for.
+            let isTaken = disk.pool.run(.journal) {
                 // In this order: what is written meanwhile counts twice rather than not at all.
                 let coming = disk.coming
                 done.resume(returning: self.roomLeft(in: disk.folder, coming: coming))

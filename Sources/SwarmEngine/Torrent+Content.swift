@@ -174,6 +174,8 @@ extension Torrent {
     }
 
     private func setReadingAgain() {
+        // It may come to another disk than the one it has waited for.
+        waitsForRoom = false
         guard isReadingPaused else { return }
         isReadingPaused = false
         for conduit in conduits { conduit?.setReading(true) }

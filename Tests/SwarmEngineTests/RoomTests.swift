@@ -1,6 +1,8 @@
 import Chunker
+import Dispatch
 import Foundation
 import Storage
+import Synchronization
 import Testing
 import Units
 
@@ -8,6 +10,10 @@ import Units
 
 /// What is to stay free of a disk stays free, however fast it is written to.
 @Suite(.timeLimit(.minutes(10))) struct RoomTests {
+    private let scratch: Scratch
+
+    init() throws { scratch = try Scratch() }
+
     @Test func itIsLookedAtTheSoonerTheLessIsLeft() {
         let pools = DiskPools()
         let disk = ObjectIdentifier(pools)
@@ -55,7 +61,6 @@ import Units
     }
 
     @Test func aDownloadAtFullSpeedStopsInTime() async throws {
-        let scratch = try Scratch()
         try scratch.write("content", bytes: 48 << 20, seed: 1)
         let manifest = try scratch.manifest(of: "content", .v1)
         let seeding = try await TransferTests.session(scratch)
@@ -87,5 +92,66 @@ import Units
         await seeding.shutdown()
         let used = Self.bytesUsed(below: folder)
         #expect(used <= room + Int64(6 << 20), "\(used)")
+    }
+
+    /// A torrent that fetches and has a peer that has nothing, with its session and the peer's.
+    private func fetching() async throws -> (Torrent, [Session]) {
+        try scratch.write("content", bytes: 1 << 20, seed: 1)
+        let manifest = try scratch.manifest(of: "content", .v1)
+        let sessions = [
+            try await TransferTests.session(scratch), try await TransferTests.session(scratch),
+        ]
+        var request = TorrentRequest(
+            metainfo: manifest, directory: try scratch.folder("other"), mode: .fetch)
+        _ = try await sessions[1].add(request)
+        request.directory = try scratch.folder("out")
+        request.peers = [TransferTests.endpoint(of: sessions[1])]
+        let torrent = try await sessions[0].add(request)
+        try await eventually { torrent.connectionCount > 0 }
+        return (torrent, sessions)
+    }
+
+    private static func keepFree(
+        _ session: Session, of freeBytes: @escaping @Sendable (String) -> Int64?
+    ) {
+        session.services.adjust { present in
+            present.freeBytes = freeBytes
+            present.minimumFree = 1 << 30
+        }
+    }
+
+    @Test func aDiskThatHangsIsNotWaitedFor() async throws {
+        let (_, sessions) = try await fetching()
+        let hangs = DispatchSemaphore(value: 0)
+        let looks = Atomic<Int>(0)
+        Self.keepFree(sessions[0]) { _ in
+            looks.add(1, ordering: .relaxed)
+            hangs.wait()
+            hangs.signal()
+            return .max
+        }
+        let isDone = Atomic<Bool>(false)
+        let guarding = Task {
+            await sessions[0].services.guardRoom()
+            isDone.store(true, ordering: .relaxed)
+        }
+        try await eventually { looks.load(ordering: .relaxed) > 0 }
+        try await eventually { isDone.load(ordering: .relaxed) }
+        hangs.signal()
+        await guarding.value
+        for session in sessions { await session.shutdown() }
+    }
+
+    @Test func whatWaitsToBeReadHoldsUpNoLook() async throws {
+        let (torrent, sessions) = try await fetching()
+        let pool = sessions[0].services.disks.pool(for: scratch.path)
+        let reads = DispatchSemaphore(value: 0)
+        pool.run(.read(key: 0)) { reads.wait() }
+        Self.keepFree(sessions[0]) { _ in 0 }
+        let guarding = Task { await sessions[0].services.guardRoom() }
+        try await eventually { await torrent.status().state == .diskFull }
+        reads.signal()
+        await guarding.value
+        for session in sessions { await session.shutdown() }
     }
 }
