@@ -112,13 +112,12 @@ extension Services {
 
     /// Those go on afterwards that have waited for it.
     private func look(at key: ObjectIdentifier, _ written: Written?) async {
-        if let written, let left = await roomLeft(on: written.disk) {
-            room.withLock { $0.saw(left, on: key) }
-            if left < 0 {
-                for torrent in written.torrents { await torrent.pauseForRoom() }
-            }
-        } else if configuration.minimumFree == 0 {
-            room.withLock { $0.saw(.max, on: key) }
+        // Where nobody writes, or nobody knows, what still comes begins no look with each block.
+        var left: Int64 = configuration.minimumFree > 0 ? 0 : .max
+        if let written { left = await roomLeft(on: written.disk) ?? 0 }
+        room.withLock { $0.saw(left, on: key) }
+        if left < 0, let written {
+            for torrent in written.torrents { await torrent.pauseForRoom() }
         }
         let waiting = room.withLock { $0.lookIsOver(of: key) }
         for torrent in waiting { await torrent.roomIsKnown() }

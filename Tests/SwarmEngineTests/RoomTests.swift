@@ -142,6 +142,22 @@ import Units
         for session in sessions { await session.shutdown() }
     }
 
+    /// What still comes when all have paused begins no look with each block.
+    @Test func aDiskThatNobodyWritesToIsNotLookedAtAllTheTime() async throws {
+        let session = try await TransferTests.session(scratch)
+        let services = session.services
+        let pool = services.disks.pool(for: scratch.path)
+        func took(_ bytes: Int) -> RoomMeter.Step {
+            services.room.withLock { $0.took(bytes, for: ObjectIdentifier(pool)) }
+        }
+        services.adjust { $0.minimumFree = 1 << 30 }
+        #expect(took(16_384) == .look)
+        await services.lookForRoom(on: pool)
+        #expect(took(Int(Limits.roomStepMin) - 1) == .goOn)
+        #expect(took(1) == .look)
+        await session.shutdown()
+    }
+
     @Test func whatWaitsToBeReadHoldsUpNoLook() async throws {
         let (torrent, sessions) = try await fetching()
         let pool = sessions[0].services.disks.pool(for: scratch.path)
