@@ -13,18 +13,19 @@ extension Seedbox {
         guard !isStopping else { throw .stopping }
         var changes = changes
         changes.merge(later.byThing(over: settings))
-        let new = try givenSettings.applying(changes)
+        var new = try givenSettings.applying(changes)
+        var byHand: AlternativeByHand?
+        if let isOn = later.alternativeIsOn, !new.limits.schedule.spans.isEmpty {
+            let minute = Self.minuteOfWeek(now: Self.now)
+            byHand = AlternativeByHand(
+                isOn: isOn, isScheduled: new.limits.schedule.contains(minuteOfWeek: minute))
+            // That is for some hours. If it were kept, it would come back once the schedule is gone.
+            changes.forgetAlternative()
+            new = try givenSettings.applying(changes)
+        }
         try mayLeave(new)
-        let schedule = settings.limits.schedule
         try await take(new, changes) {
-            if let isOn = later.alternativeIsOn {
-                let minute = Self.minuteOfWeek(now: Self.now)
-                alternativeByHand = AlternativeByHand(
-                    isOn: isOn,
-                    isScheduled: new.limits.schedule.contains(minuteOfWeek: minute))
-            } else if new.limits.schedule != schedule {
-                alternativeByHand = nil
-            }
+            if byHand != nil || later.resetsAlternative { alternativeByHand = byHand }
         }
     }
 
@@ -82,6 +83,7 @@ extension Seedbox {
         self.changes = changes
         shared.changedSettings.withLock { $0 = changes.names }
         if let given { givenSettings = given }
+        if settings.limits.schedule != self.settings.limits.schedule { alternativeByHand = nil }
         shared.settings.withLock { $0 = settings }
         follow()
         leaveWhatIsGone(settings)

@@ -51,8 +51,15 @@ public struct SettingsChanges: Equatable, Sendable {
         .object(values.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) })
     }
 
+    private static let alternative = "limits.alternative"
+
     /// Whether they turn the alternative limits on or off.
-    var alternativeIsOn: Bool? { values["limits.alternative"]?.bool }
+    var alternativeIsOn: Bool? { values[Self.alternative]?.bool }
+
+    /// Whether they leave that to the file, the environment and options again.
+    var resetsAlternative: Bool { resets.contains(Self.alternative) }
+
+    mutating func forgetAlternative() { values[Self.alternative] = nil }
 
     public var isEmpty: Bool { values.isEmpty && resets.isEmpty }
 

@@ -42,4 +42,41 @@ import Units
         #expect(again.box.categories.isEmpty)
         await again.box.shutdown()
     }
+
+    /// A schedule that has the alternative limits on, and neither begins nor ends today.
+    private static func schedule(daysAround: Int) -> WeekSchedule {
+        let today = Seedbox.minuteOfWeek(now: Seedbox.now) / WeekSchedule.minutesOfDay
+        let days = (-daysAround...daysAround).compactMap {
+            WeekSchedule.Weekday(rawValue: (today + 7 + $0) % 7)
+        }
+        return WeekSchedule([WeekSchedule.Span(days: Set(days), from: 0, until: 0)])
+    }
+
+    @Test func whatIsDoneByHandAgainstTheScheduleLeavesNothingBehind() async throws {
+        let box = try await TestBox.open("box", in: scratch) {
+            $0.limits.schedule = Self.schedule(daysAround: 1)
+        }.box
+        func turn(_ isOn: Bool) async throws {
+            try await box.changeSettings(SettingsChanges(["limits": ["alternative": .bool(isOn)]]))
+            #expect(box.statistics.usesAlternativeLimits == isOn)
+            #expect(box.statistics.alternativeDecision == .hand)
+        }
+        func expectSchedule() {
+            #expect(box.statistics.usesAlternativeLimits)
+            #expect(box.statistics.alternativeDecision == .schedule)
+        }
+        try await turn(false)
+        try await box.resetSettings(["limits.alternative"])
+        expectSchedule()
+        try await turn(false)
+        var given = box.settings
+        given.limits.schedule = Self.schedule(daysAround: 2)
+        try await box.reload(given)
+        expectSchedule()
+        try await turn(true)
+        #expect(await box.changes.isEmpty)
+        try await box.changeSettings(SettingsChanges(["limits": ["schedule": []]]))
+        #expect(!box.statistics.usesAlternativeLimits)
+        await box.shutdown()
+    }
 }
