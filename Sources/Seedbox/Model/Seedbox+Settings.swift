@@ -19,7 +19,7 @@ extension Seedbox {
             let minute = Self.minuteOfWeek(now: Self.now)
             byHand = AlternativeByHand(
                 isOn: isOn, isScheduled: new.limits.schedule.contains(minuteOfWeek: minute))
-            // That is for some hours. If it were kept, it would come back once the schedule is gone.
+            // Kept, it would come back once there is no schedule.
             changes.forgetAlternative()
             new = try givenSettings.applying(changes)
         }
