@@ -10,6 +10,8 @@ import Units
 extension Seedbox {
     /// Changes settings, kept over restarts.
     public func changeSettings(_ later: SettingsChanges) async throws(SeedboxError) {
+        await enterSettings()
+        defer { leaveSettings() }
         guard !isStopping else { throw .stopping }
         var changes = changes
         changes.merge(later.byThing(over: settings))
@@ -54,6 +56,8 @@ extension Seedbox {
 
     /// What file, environment and options say now. What was changed at run time stays over it.
     public func reload(_ settings: Settings) async throws(SeedboxError) {
+        await enterSettings()
+        defer { leaveSettings() }
         guard !isStopping else { throw .stopping }
         let (effective, leftOut) = settings.restoring(changes)
         for name in leftOut {
@@ -62,6 +66,24 @@ extension Seedbox {
                 metadata: ["setting": "\(name)"])
         }
         try await take(effective, changes, given: settings)
+    }
+
+    /// One change at a time: another port takes a while, and a change that began in between would
+    /// be lost.
+    private func enterSettings() async {
+        guard settingsAreChanging else {
+            settingsAreChanging = true
+            return
+        }
+        await withCheckedContinuation { settingsWaiters.append($0) }
+    }
+
+    private func leaveSettings() {
+        guard !settingsWaiters.isEmpty else {
+            settingsAreChanging = false
+            return
+        }
+        settingsWaiters.removeFirst().resume()
     }
 
     private func take(

@@ -42,6 +42,9 @@ public actor Seedbox {
     /// As the file, the environment and options say; and what was changed since.
     var givenSettings: Settings
     var changes: SettingsChanges
+    /// Whether they are being changed, and who waits to do so.
+    var settingsAreChanging = false
+    var settingsWaiters: [CheckedContinuation<Void, Never>] = []
     var isStopping = false
     /// What ends it, once something does.
     private var ending: Task<Void, Never>?

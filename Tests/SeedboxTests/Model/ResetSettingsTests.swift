@@ -43,6 +43,29 @@ import Units
         await again.box.shutdown()
     }
 
+    @Test func noChangeIsLostToOneThatTakesLonger() async throws {
+        let other = try await TestBox.open("other", in: scratch).box
+        let port = other.port
+        await other.shutdown()
+        let box = try await TestBox.open("box", in: scratch).box
+        let names = Set((0..<20).map { "category \($0)" })
+        await withTaskGroup { group in
+            group.addTask {
+                // Somebody else may have it by now; the others lose nothing by that either.
+                try? await box.changeSettings(
+                    SettingsChanges(["network": ["port": .integer(Int64(port))]]))
+            }
+            for name in names {
+                group.addTask { try? await box.setCategory(Category(name: name)) }
+            }
+        }
+        #expect(Set(box.categories.map(\.name)) == names)
+        await box.shutdown()
+        let again = try await TestBox.open("box", in: scratch) { $0.network.port = 0 }.box
+        #expect(Set(again.categories.map(\.name)) == names)
+        await again.shutdown()
+    }
+
     /// A schedule that has the alternative limits on, and neither begins nor ends today.
     private static func schedule(daysAround: Int) -> WeekSchedule {
         let today = Seedbox.minuteOfWeek(now: Seedbox.now) / WeekSchedule.minutesOfDay
