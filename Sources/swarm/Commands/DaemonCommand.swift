@@ -18,7 +18,7 @@ struct DaemonCommand: AsyncParsableCommand, TakesSettings {
             """)
 
     @Option(
-        help: ArgumentHelp("A peer for every torrent to dial; repeatable.", valueName: "host:port"),
+        help: ArgumentHelp("A peer for all downloads to dial; repeatable.", valueName: "host:port"),
         transform: HostPort.init(_:))
     var peer: [HostPort] = []
 

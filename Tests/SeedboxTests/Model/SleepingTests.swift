@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import SwarmEngine
 import Testing
 import Units
@@ -40,6 +41,22 @@ import Units
         #expect(try await test.box.files(of: id).allSatisfy { $0.bytesDone == $0.length })
         #expect(try await test.box.peers(of: id).isEmpty)
         _ = try await test.box.slowness(of: id)
+        await test.box.shutdown()
+    }
+
+    @Test func itSleepsOnWhenPeersAreNamedForAllTorrents() async throws {
+        let (test, id) = try await openedAgain()
+        var request = AddRequest(.manifest(TestTorrent("other").manifest))
+        request.startsPaused = true
+        let other = try await test.box.add(request).id
+        let named = KnownPeers(
+            seedbox: test.box, peers: [test.endpoint], logger: Logger(label: "test"))
+        let naming = Task { try await named.run() }
+        try await eventually("the other is told") { await test.box.firstPeers[other] != nil }
+        #expect(await test.box.members[id]?.isDormant == true)
+        #expect(await test.box.firstPeers[id] == nil)
+        naming.cancel()
+        try await naming.value
         await test.box.shutdown()
     }
 
