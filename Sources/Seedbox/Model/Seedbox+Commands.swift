@@ -12,7 +12,7 @@ extension Seedbox {
         _ ids: [TorrentID], bypassingQueue: Bool = false
     ) async throws(SeedboxError) {
         try expect(ids)
-        try fetchAgain(ids)
+        try await fetchAgain(ids)
         let rules = SeedingRules(settings)
         for id in ids {
             members[id]?.isPaused = false

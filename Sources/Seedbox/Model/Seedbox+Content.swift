@@ -35,9 +35,7 @@ extension Seedbox {
         var present: [TorrentID] = []
         for id in ids {
             if members[id]?.lacksContent == false, catalogue.row(id)?.isComplete == true,
-                let content = try? content(of: id),
-                (try? await blocking({ () throws(StorageError) in try content.isMissing() }))
-                    == true
+                let content = try? content(of: id), await isMissing(content)
             {
                 members[id]?.lacksContent = true
                 let path = content.folder + "/" + (catalogue.row(id)?.name ?? "")
@@ -50,14 +48,27 @@ extension Seedbox {
         return present
     }
 
-    /// What is not there is not believed to be any more.
-    func fetchAgain(_ ids: [TorrentID]) throws(SeedboxError) {
-        for id in ids where members[id]?.lacksContent == true {
-            try stored { store throws(SessionStoreError) in
-                try store.forgetClaims(of: id.record)
+    /// What is still not there is not believed to be any more. What is back may be as it was: it is
+    /// looked at like that of any torrent that starts.
+    func fetchAgain(_ ids: [TorrentID]) async throws(SeedboxError) {
+        let told = ids.filter { members[$0]?.lacksContent == true }
+        guard !told.isEmpty else { return }
+        // Who is still closing would record again what is forgotten here.
+        try await holding(told) { () async throws(SeedboxError) in
+            for id in told {
+                if let content = try? content(of: id), await isMissing(content) {
+                    try stored { store throws(SessionStoreError) in
+                        try store.forgetClaims(of: id.record)
+                    }
+                }
+                members[id]?.lacksContent = false
             }
-            members[id]?.lacksContent = false
         }
+    }
+
+    private func isMissing(_ content: TorrentContent) async -> Bool {
+        let result = try? await blocking { () throws(StorageError) in try content.isMissing() }
+        return result == true
     }
 
     /// Nothing is looked for, and then fetched again, where its disk is only not mounted.

@@ -73,6 +73,21 @@ import Units
         await test.box.shutdown()
     }
 
+    @Test func whatIsBackAsItWasIsNotHashedAgain() async throws {
+        let (test, id) = try await seeding()
+        try await test.box.pause([id])
+        let (content, away) = (test.folder + "/seed", test.folder + "/away")
+        try FileManager.default.moveItem(atPath: content, toPath: away)
+        try await test.box.start([id])
+        try await expectTold(test, id)
+        try FileManager.default.moveItem(atPath: away, toPath: content)
+        try await test.box.start([id])
+        try await test.wait(for: id, "seeds") { $0.state == .seeding && $0.error == nil }
+        let status = try #require(await test.box.torrent(id)?.status())
+        #expect(status.rehashedBytes == 0)
+        await test.box.shutdown()
+    }
+
     @Test func aPeerThatAsksFindsItOut() async throws {
         let (first, id) = try await seeding()
         await first.box.shutdown()
