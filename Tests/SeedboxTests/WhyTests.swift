@@ -105,7 +105,7 @@ import Units
         let id = try await fetch(in: test, from: [seed.endpoint]) { $0.downloadLimit = 1_000 }
         let reason = try await expect(.rateLimit, of: id, in: test.box)
         #expect(reason.count >= 1)
-        #expect(reason.text.contains("1000 bytes a second"))
+        #expect(reason.text.contains("1000 B/s"))
         await test.box.shutdown()
         await seed.box.shutdown()
     }
