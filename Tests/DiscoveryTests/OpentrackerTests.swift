@@ -86,9 +86,11 @@ private struct Opentracker {
 struct OpentrackerTests {
     private static let hash = SHA1Digest.hash(Array("interop".utf8))
 
-    private func request(_ peer: UInt8, left: Int64, _ event: AnnounceEvent) -> AnnounceRequest {
+    private func request(
+        _ peer: UInt8, left: Int64, _ event: AnnounceEvent, of infoHash: SHA1Digest = Self.hash
+    ) -> AnnounceRequest {
         AnnounceRequest(
-            infoHash: Self.hash, peerID: Array("-SW0100-".utf8) + Array(repeating: peer, count: 12),
+            infoHash: infoHash, peerID: Array("-SW0100-".utf8) + Array(repeating: peer, count: 12),
             port: 7000 + UInt16(peer), left: left, event: event, key: UInt32(peer))
     }
 
@@ -132,7 +134,15 @@ struct OpentrackerTests {
             to: Endpoint(ipv4: 0x7F00_0001, port: 0))
         do {
             let url = try TrackerURL("\(scheme)://127.0.0.1:\(tracker.port)/announce")
-            try await withClient(sockets: [socket]) { try await body($0, url) }
+            let list = try TrackerURL("http://127.0.0.1:\(tracker.port)/announce")
+            try await withClient(sockets: [socket]) { client in
+                // It reads its list after it has begun to answer.
+                let nobody = request(0, left: 0, .stopped, of: hash)
+                try await eventually("the torrent is on its list") {
+                    (try? await client.announce(nobody, to: list, .event)) != nil
+                }
+                try await body(client, url)
+            }
         } catch {
             Issue.record(error)
         }
