@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// The built program, run as users run it.
-@Suite struct CommandTests {
+@Suite(.ownThreads) struct CommandTests {
     private struct Outcome {
         let status: Int32
         let output: String

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// The manual page is written by hand; what the program takes, it says itself.
-@Suite struct ManPageTests {
+@Suite(.ownThreads) struct ManPageTests {
     private struct Command: Decodable {
         struct Argument: Decodable {
             struct Name: Decodable {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import swarm
 
-@Suite struct ConfigTests {
+@Suite(.ownThreads) struct ConfigTests {
     private let swarm: Binary
 
     init() throws { swarm = Binary(folder: try TemporaryFolder()) }

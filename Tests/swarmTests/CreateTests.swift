@@ -4,7 +4,7 @@ import Testing
 
 @testable import swarm
 
-@Suite struct CreateTests {
+@Suite(.ownThreads) struct CreateTests {
     private let folder: TemporaryFolder
     private let swarm: Binary
 

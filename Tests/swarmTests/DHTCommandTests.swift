@@ -6,7 +6,7 @@ import Testing
 @testable import swarm
 
 /// The commands of `dht`, in a network of one or two nodes on this machine.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct DHTCommandTests {
+@Suite(.ownThreads, .serialized, .timeLimit(.minutes(10))) struct DHTCommandTests {
     private let folder: TemporaryFolder
     private let swarm: Binary
     /// Programs that live as long as the test.

@@ -7,7 +7,7 @@ import Testing
 @testable import swarm
 
 /// The commands that speak to the daemon, run as users run them.
-@Suite struct DaemonCommandTests {
+@Suite(.ownThreads) struct DaemonCommandTests {
     private let folder: TemporaryFolder
     private let swarm: Binary
     private let stub: StubDaemon
@@ -238,7 +238,7 @@ import Testing
 }
 
 /// What is said when the daemon does not do as it is asked.
-@Suite struct DaemonFailureTests {
+@Suite(.ownThreads) struct DaemonFailureTests {
     private let folder: TemporaryFolder
     private let swarm: Binary
 
@@ -301,7 +301,7 @@ import Testing
 }
 
 /// The same on a terminal.
-@Suite(.timeLimit(.minutes(10))) struct DaemonTerminalTests {
+@Suite(.ownThreads, .timeLimit(.minutes(10))) struct DaemonTerminalTests {
     private let folder: TemporaryFolder
     private let swarm: Binary
     private let stub: StubDaemon

@@ -5,7 +5,7 @@ import Terminal
 import Testing
 
 /// Every command that speaks to the daemon, spoken to a real one.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct DaemonLifeTests {
+@Suite(.ownThreads, .serialized, .timeLimit(.minutes(10))) struct DaemonLifeTests {
     private let folder: TemporaryFolder
     private let swarm: Binary
     private let daemon: Running

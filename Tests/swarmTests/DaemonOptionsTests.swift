@@ -9,7 +9,7 @@ import Units
 
 @testable import swarm
 
-@Suite struct DaemonOptionsTests {
+@Suite(.ownThreads) struct DaemonOptionsTests {
     private static func client(
         _ words: [String], _ environment: [String: String]
     ) throws -> APIClient {
@@ -173,7 +173,7 @@ func leaveSocket(at path: String) throws {
     try #require(code == 0)
 }
 
-@Suite struct DaemonCommandOptionsTests {
+@Suite(.ownThreads) struct DaemonCommandOptionsTests {
     @Test func limitsOfTorrentsAndOfTheSessionAreSpelledAsTheDaemonSpellsThem() throws {
         let one = try Limit.parse([
             "1", "--down", "5M", "--up", "none", "--ratio", "1.5", "--seed-time", "2h", "--idle",

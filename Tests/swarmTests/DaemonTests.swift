@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 /// The daemon as a process: how it begins, what it tells, and how it ends.
-@Suite struct DaemonTests {
+@Suite(.ownThreads) struct DaemonTests {
     private let swarm: Binary
 
     init() throws { swarm = Binary(folder: try TemporaryFolder()) }

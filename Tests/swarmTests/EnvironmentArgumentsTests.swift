@@ -3,7 +3,7 @@ import Testing
 
 @testable import swarm
 
-@Suite struct EnvironmentArgumentsTests {
+@Suite(.ownThreads) struct EnvironmentArgumentsTests {
     private typealias Shape = EnvironmentArguments.Shape
 
     private let options = [

@@ -3,7 +3,7 @@ import Units
 
 @testable import swarm
 
-@Suite struct FileListTests {
+@Suite(.ownThreads) struct FileListTests {
     @Test func readsNumbersAndRanges() throws {
         let list = try FileList("1-3,7")
         #expect((1...8).filter(list.contains) == [1, 2, 3, 7])
@@ -26,7 +26,7 @@ import Units
     }
 }
 
-@Suite struct CreationDateTests {
+@Suite(.ownThreads) struct CreationDateTests {
     @Test func readsDates() throws {
         #expect(try parseCreationDate("now") == .now)
         #expect(try parseCreationDate("none") == .none)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import swarm
 
-@Suite struct HTTPAnswerTests {
+@Suite(.ownThreads) struct HTTPAnswerTests {
     private func read(_ text: String, inPartsOf size: Int) throws -> HTTPAnswerReader {
         var reader = HTTPAnswerReader()
         let bytes = Array(text.utf8)

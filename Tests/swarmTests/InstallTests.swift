@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite struct InstallTests {
+@Suite(.ownThreads) struct InstallTests {
     private let folder: TemporaryFolder
 
     init() throws { folder = try TemporaryFolder() }

@@ -23,7 +23,7 @@ private func torrent(
     return torrent
 }
 
-@Suite struct LiveBlockTests {
+@Suite(.ownThreads) struct LiveBlockTests {
     @Test func showsNameStateBarPiecesAndRates() {
         let lines = LiveBlock(width: 101, height: 24, isUnicode: true).lines([torrent()])
             .map(\.plainText)
@@ -113,7 +113,7 @@ private func torrent(
     }
 }
 
-@Suite struct PieceMapTests {
+@Suite(.ownThreads) struct PieceMapTests {
     @Test func eachColumnStandsForARunOfPieces() {
         var have = Bitfield(count: 8)
         for piece in [0, 1, 2] { have.insert(PieceIndex(piece)) }
@@ -151,7 +151,7 @@ private func torrent(
     }
 }
 
-@Suite struct BarTests {
+@Suite(.ownThreads) struct BarTests {
     @Test(arguments: [
         (0, "░░░░"), (1, "░░░░"), (125, "▌░░░"), (250, "█░░░"), (999, "███▉"), (1_000, "████"),
     ])
@@ -170,7 +170,7 @@ private func torrent(
     }
 }
 
-@Suite struct ProgressTextTests {
+@Suite(.ownThreads) struct ProgressTextTests {
     @Test func aLineForAPipeSaysTheSameInWords() {
         #expect(
             ProgressText.line(torrent())
@@ -197,7 +197,7 @@ private func torrent(
     }
 }
 
-@Suite struct LiveScreenTests {
+@Suite(.ownThreads) struct LiveScreenTests {
     @Test func redrawsInPlaceAndGivesTheCursorBack() {
         var screen = LiveScreen()
         let first = screen.draw(["one", "two"], width: 80, withColour: false)
@@ -219,7 +219,7 @@ private func torrent(
     }
 }
 
-@Suite struct TerminalTraitsTests {
+@Suite(.ownThreads) struct TerminalTraitsTests {
     private func detect(
         _ options: GlobalOptions.Choices = .init(), _ environment: [String: String] = [:],
         output: Bool = true, error: Bool = true

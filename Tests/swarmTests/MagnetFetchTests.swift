@@ -6,7 +6,7 @@ import Testing
 @testable import swarm
 
 /// What is known of a torrent is its link: two programs on this machine, without a tracker.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct MagnetFetchTests {
+@Suite(.ownThreads, .serialized, .timeLimit(.minutes(10))) struct MagnetFetchTests {
     private let folder: TemporaryFolder
     private let swarm: Binary
     private let link: String

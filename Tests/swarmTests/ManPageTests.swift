@@ -4,7 +4,7 @@ import Testing
 
 @testable import swarm
 
-@Suite struct ManPageTests {
+@Suite(.ownThreads) struct ManPageTests {
     private static let place = URL(filePath: #filePath).deletingLastPathComponent()
         .appending(path: "../../Docs/man/swarm.1").standardized
 

@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 /// Runs what the operator's manual says, in the order in which it says it.
-@Suite struct OperationsTests {
+@Suite(.ownThreads) struct OperationsTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
 

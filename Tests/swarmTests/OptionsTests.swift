@@ -7,7 +7,7 @@ import Units
 
 @testable import swarm
 
-@Suite struct OptionsTests {
+@Suite(.ownThreads) struct OptionsTests {
     private func fetch(_ words: String...) throws -> Fetch { try Fetch.parse(["T"] + words) }
 
     @Test func theOptionsThatScriptsDependOnAreThere() throws {
@@ -137,7 +137,7 @@ import Units
     }
 }
 
-@Suite struct WorkProgressTests {
+@Suite(.ownThreads) struct WorkProgressTests {
     private let half = WorkProgress(
         verb: "hashing", name: "Fi\u{1B}lm", bytesDone: 1 << 30, bytesTotal: 2 << 30,
         elapsed: .seconds(2))
@@ -166,7 +166,7 @@ import Units
     }
 }
 
-@Suite struct LogLinesTests {
+@Suite(.ownThreads) struct LogLinesTests {
     @Test func moreIsWrittenWithEachV() {
         let level = { (options: GlobalOptions.Choices) in LogLines.level(options) }
         #expect(level(.init()) == .critical)

@@ -5,7 +5,7 @@ import Units
 
 @testable import swarm
 
-@Suite struct RunStateTests {
+@Suite(.ownThreads) struct RunStateTests {
     private func at(_ seconds: Int64) -> Instant { .zero + .seconds(seconds) }
 
     private func numbers(_ bytes: Int64..., ratio: Double = 0) -> [RunState.Numbers] {

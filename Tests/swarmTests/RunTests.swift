@@ -7,7 +7,7 @@ import Units
 
 @testable import swarm
 
-@Suite struct SourceTests {
+@Suite(.ownThreads) struct SourceTests {
     private let hash = String(repeating: "0aF", count: 13) + "9"
 
     @Test func isToldByTheLookOfTheWord() throws {
@@ -30,7 +30,7 @@ extension Source {
     fileprivate var isInfoHash: Bool { if case .infoHash = self { true } else { false } }
 }
 
-@Suite struct GoalsTests {
+@Suite(.ownThreads) struct GoalsTests {
     @Test func seedingEndsAtTheFirstGoal() {
         let both = SeedGoal(ratio: 2, time: .seconds(60))
         #expect(!both.isReached(ratio: 1.99, seedingFor: .seconds(59)))
@@ -55,7 +55,7 @@ extension Source {
     }
 }
 
-@Suite struct CompletionHookTests {
+@Suite(.ownThreads) struct CompletionHookTests {
     private func facts(name: String) -> HookFacts {
         var facts = HookFacts(
             .completed, name: name, infoHash: "ab", directory: "/d", path: "/d/x", time: "t",
@@ -101,7 +101,7 @@ extension Source {
     }
 }
 
-@Suite struct ResolverTests {
+@Suite(.ownThreads) struct ResolverTests {
     @Test func numbersNeedNoResolver() async throws {
         let place = try HostPort("[2001:db8::1]:80")
         #expect(try await Resolver.endpoints(of: place) == [Endpoint("[2001:db8::1]:80")])
@@ -123,7 +123,7 @@ extension Source {
     }
 }
 
-@Suite struct FileTreeTests {
+@Suite(.ownThreads) struct FileTreeTests {
     @Test func showsNumbersSizesAndFoldersOnce() {
         let tree = FileTree([
             .init(number: 1, path: ["a", "x.txt"], length: 10),
@@ -149,7 +149,7 @@ extension Source {
     }
 }
 
-@Suite struct DatesTests {
+@Suite(.ownThreads) struct DatesTests {
     @Test func writesDatesInUniversalTime() {
         #expect(dateText(secondsSince1970: 0) == "1970-01-01 00:00:00 UTC")
         #expect(dateText(secondsSince1970: 951_827_696) == "2000-02-29 12:34:56 UTC")

@@ -6,7 +6,7 @@ import Testing
 @testable import swarm
 
 /// Two programs on this machine: one seeds, one fetches.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct SeedFetchTests {
+@Suite(.ownThreads, .serialized, .timeLimit(.minutes(10))) struct SeedFetchTests {
     private let folder: TemporaryFolder
     private let swarm: Binary
     /// Programs that live as long as the test.

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite struct ShowEditMagnetTests {
+@Suite(.ownThreads) struct ShowEditMagnetTests {
     private let folder: TemporaryFolder
     private let swarm: Binary
 
@@ -177,7 +177,7 @@ import Testing
     }
 }
 
-@Suite struct UsageTests {
+@Suite(.ownThreads) struct UsageTests {
     private let swarm: Binary
 
     init() throws { swarm = Binary(folder: try TemporaryFolder()) }

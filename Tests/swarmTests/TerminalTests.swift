@@ -41,7 +41,7 @@ struct PseudoTerminal {
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct TerminalTests {
+@Suite(.ownThreads, .timeLimit(.minutes(10))) struct TerminalTests {
     private let folder: TemporaryFolder
     private let swarm: Binary
 

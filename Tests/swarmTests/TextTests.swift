@@ -3,7 +3,7 @@ import Units
 
 @testable import swarm
 
-@Suite struct QuantitiesTests {
+@Suite(.ownThreads) struct QuantitiesTests {
     @Test(arguments: [
         (0, "0 B"), (1, "1 B"), (1_023, "1023 B"), (1_024, "1.0 KiB"), (1_536, "1.5 KiB"),
         (102_348, "99.9 KiB"), (102_400, "100 KiB"), (1_048_524, "1024 KiB"),
@@ -72,7 +72,7 @@ import Units
     }
 }
 
-@Suite struct ColumnsTests {
+@Suite(.ownThreads) struct ColumnsTests {
     @Test(arguments: [
         ("abc", 3), ("é", 1), ("e\u{301}", 1), ("日本", 4), ("👍", 2), ("👨‍👩‍👧", 2), ("░█", 2),
         ("↓", 1), ("\u{200D}", 0), ("ｱ", 1), ("Ａ", 2), ("❤️", 2),
@@ -97,7 +97,7 @@ import Units
     }
 }
 
-@Suite struct StyledLineTests {
+@Suite(.ownThreads) struct StyledLineTests {
     @Test func colourIsWrittenOnlyWhereWanted() {
         var line = StyledLine("a", .good)
         line.append("b")

@@ -18,7 +18,7 @@ private func torrent(_ id: Int, _ name: String, hash: String = "") throws -> Rem
         ]))
 }
 
-@Suite struct TorrentNamesTests {
+@Suite(.ownThreads) struct TorrentNamesTests {
     private func ids(_ words: String...) throws -> [Int64] {
         try TorrentNames(torrents()).find(words).map(\.id)
     }
@@ -53,7 +53,7 @@ private func torrent(_ id: Int, _ name: String, hash: String = "") throws -> Rem
     }
 }
 
-@Suite struct TorrentFilterTests {
+@Suite(.ownThreads) struct TorrentFilterTests {
     private func ids(_ filter: TorrentFilter) throws -> [Int64] {
         try torrents().filter(filter.admits).map(\.id)
     }
@@ -89,7 +89,7 @@ private func torrent(_ id: Int, _ name: String, hash: String = "") throws -> Rem
     }
 }
 
-@Suite struct TorrentTableTests {
+@Suite(.ownThreads) struct TorrentTableTests {
     @Test func aWideTerminalShowsEverything() throws {
         let lines = try List.table(torrents(), width: 160, isUnicode: true).map(\.plainText)
         #expect(
@@ -137,7 +137,7 @@ private func torrent(_ id: Int, _ name: String, hash: String = "") throws -> Rem
     }
 }
 
-@Suite struct TorrentTextTests {
+@Suite(.ownThreads) struct TorrentTextTests {
     @Test func everythingIsSaidOfATorrent() throws {
         let all = try torrents()
         let lines = TorrentInfoText(torrent: all[0]).lines.map(\.plainText)
@@ -217,7 +217,7 @@ private func torrent(_ id: Int, _ name: String, hash: String = "") throws -> Rem
     }
 }
 
-@Suite struct TopScreenTests {
+@Suite(.ownThreads) struct TopScreenTests {
     private func screen() throws -> TopScreen {
         var screen = TopScreen(
             place: "here", filter: TorrentFilter(), order: .id, isReversed: false)

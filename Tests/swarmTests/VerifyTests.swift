@@ -5,7 +5,7 @@ import Units
 
 @testable import swarm
 
-@Suite struct VerifyReportTests {
+@Suite(.ownThreads) struct VerifyReportTests {
     private let layout: ContentLayout
 
     init() throws { layout = try Content.film.manifest().layout }
@@ -50,7 +50,7 @@ import Units
     }
 }
 
-@Suite struct VerifyTests {
+@Suite(.ownThreads) struct VerifyTests {
     private let folder: TemporaryFolder
     private let swarm: Binary
 
