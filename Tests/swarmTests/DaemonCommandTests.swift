@@ -46,6 +46,7 @@ import Testing
         #expect(plain.lines.contains("state         downloading, 50.0%, 17m04s left"))
         #expect(plain.lines.contains { $0.hasSuffix("a  50.0%, high") })
         #expect(plain.lines.contains { $0.hasSuffix("b  0.0%, not wanted") })
+        #expect(try run("info", "2").lines.contains("limit reached seed time"))
         let json = try run("info", "1", "--files", "--json").objects()
         let torrent = try #require((json.first?["torrents"] as? [[String: Any]])?.first)
         #expect((torrent["files"] as? [Any])?.count == 2)
@@ -180,7 +181,11 @@ import Testing
     @Test func limitsAreShown() throws {
         let all = try run("limit").lines
         #expect(all.contains("down              1.0 MiB/s"))
-        #expect(all.contains("alternative       on"))
+        // What holds, and not what is kept.
+        #expect(all.contains("alternative       on, by hand"))
+        let json = try #require(try run("limit", "--json").objects().first)
+        #expect(json["usesAlternativeLimits"] as? Bool == true)
+        #expect(json["limits"] != nil)
         #expect(all.contains("on at             mon-fri 08:00-18:00"))
         #expect(
             try run("limit", "1").output

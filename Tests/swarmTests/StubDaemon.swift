@@ -134,7 +134,8 @@ enum StubTorrents {
         {"id":2,"infoHash":"\#(hashes[1])","name":"A song","folder":"/data","state":"seeding",
         "content":{"length":4096,"fileCount":1,"pieceCount":1,"pieceLength":16384},
         "bytesWanted":4096,"bytesDone":4096,"uploaded":8192,"downloadRate":0,"uploadRate":512,
-        "ratio":2.0,"peersConnected":1,"added":1700000001,"labels":[]}
+        "ratio":2.0,"peersConnected":1,"added":1700000001,"labels":[],
+        "limitReached":"seed-time"}
         """#
 
     static let link = #"""
@@ -187,9 +188,14 @@ enum StubTorrents {
                 200,
                 #"""
                 {"limits":{"down":1048576,"up":null,"alternative-down":1024,
-                "alternative-up":null,"alternative":true,"schedule":["mon-fri 08:00-18:00"]},
+                "alternative-up":null,"alternative":false,"schedule":["mon-fri 08:00-18:00"]},
                 "seeding":{"ratio":2,"time":"inherited","idle":null,"action":"pause"}}
                 """#
+            )
+        case "/api/v1/session":
+            return (
+                200,
+                #"{"statistics":{"usesAlternativeLimits":true,"alternativeLimitsBy":"hand"}}"#
             )
         default:
             return (404, #"{"error":{"code":"no-such-route","message":"nothing is there"}}"#)

@@ -113,7 +113,9 @@ struct TorrentInfoText {
         ].compactMap(\.self)
         return [
             ("flags", flags.isEmpty ? nil : flags.joined(separator: ", ")),
-            ("limits", LimitText.words(of: torrent.json)), ("group", torrent.text("group")),
+            ("limits", LimitText.words(of: torrent.json)),
+            ("limit reached", torrent.text("limitReached")?.replacing("-", with: " ")),
+            ("group", torrent.text("group")),
             ("queue", torrent.integer("queuePosition").map { "place \($0.addingSaturating(1))" }),
             ("tracker", torrent.text("tracker")),
         ]
@@ -148,8 +150,8 @@ enum LimitText {
         return parts.isEmpty ? nil : parts.joined(separator: ", ")
     }
 
-    /// Those of the whole daemon, as its settings have them.
-    static func session(_ settings: JSON) -> [StyledLine] {
+    /// Those of the whole daemon, as its settings have them, and whether the alternative ones hold.
+    static func session(_ settings: JSON, _ statistics: JSON?) -> [StyledLine] {
         let limits = settings["limits"]
         let seeding = settings["seeding"]
         let rates = [
@@ -159,14 +161,17 @@ enum LimitText {
             let bytes = limits?[name]?.integer
             return (label, bytes.map { rateText(ByteRate(bytesPerSecond: $0)) } ?? "none")
         }
-        let isOn = limits?["alternative"]?.bool == true
+        var alternative = statistics?["usesAlternativeLimits"]?.bool == true ? "on" : "off"
         let schedule = limits?["schedule"]?.elements?.compactMap(\.string) ?? []
+        if !schedule.isEmpty, statistics?["alternativeLimitsBy"]?.string == "hand" {
+            alternative += ", by hand"
+        }
         let rules = [("ratio", "ratio"), ("seed time", "time"), ("idle", "idle")].map {
             label, name in
             (label, rule(seeding?[name], isRatio: name == "ratio") ?? "none")
         }
         let all =
-            rates + [("alternative", isOn ? "on" : "off")]
+            rates + [("alternative", alternative)]
             + (schedule.isEmpty ? [] : [("on at", schedule.joined(separator: ", "))]) + rules
             + [("then", seeding?["action"]?.string ?? "pause")]
         return all.map { label, value in

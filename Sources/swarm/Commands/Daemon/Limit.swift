@@ -46,12 +46,15 @@ struct Limit: ParsableCommand {
             return console.remark("limits are changed")
         }
         let settings = try daemon.settings()
+        let statistics = try daemon.session()["statistics"]
         guard !console.options.json else {
-            return try console.print([
-                "limits": settings["limits"] ?? .null, "seeding": settings["seeding"] ?? .null,
-            ])
+            let inForce = ["usesAlternativeLimits", "alternativeLimitsBy"].map {
+                (name: $0, value: statistics?[$0] ?? .null)
+            }
+            let kept = ["limits", "seeding"].map { (name: $0, value: settings[$0] ?? .null) }
+            return try console.print(.object(kept + inForce))
         }
-        try console.print(LimitText.session(settings))
+        try console.print(LimitText.session(settings, statistics))
     }
 
     private func limitTorrents(_ daemon: Daemon, _ console: Console) throws {
