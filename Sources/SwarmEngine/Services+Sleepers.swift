@@ -234,17 +234,16 @@ extension Services {
     /// All trackers by tier, for those who list them; nil if all can be asked.
     func naming(_ tiers: [[String]]) -> NamedTrackers? {
         var canAskAll = true
-        let named = tiers.map { tier in
-            tier.map { text in
-                do throws(TrackerURLError) {
-                    return NamedTrackers.Tracker(text: text, url: try trackerURL(text))
-                } catch {
-                    canAskAll = false
-                    return NamedTrackers.Tracker(text: text, fault: "\(error)")
+        let places = tiers.enumerated().flatMap { tier, texts in
+            texts.map { text in
+                if let url = try? trackerURL(text) {
+                    return NamedTrackers.Place(tier: tier, tracker: .usable(url))
                 }
+                canAskAll = false
+                return NamedTrackers.Place(tier: tier, tracker: .unusable(text))
             }
         }
-        return canAskAll ? nil : NamedTrackers(tiers: named)
+        return canAskAll ? nil : NamedTrackers(places: places)
     }
 
     /// The same trackers are thousands of torrents': their URLs are kept once.

@@ -137,17 +137,22 @@ extension TrackerStatus {
         let asked = all(snapshot)
         guard let named else { return asked }
         let byURL = Dictionary(asked.map { ($0.url, $0) }) { first, _ in first }
-        return named.tiers.enumerated().flatMap { tier, trackers in
-            trackers.map { tracker in
-                var status =
-                    tracker.url.flatMap { byURL[$0.given] }
-                    ?? TrackerStatus(
-                        url: tracker.text, tier: tier, state: .idle, message: tracker.fault,
-                        failCount: 0, isSilent: false)
-                (status.url, status.tier) = (tracker.text, tier)
-                return status
-            }
+        return named.places.map { place in
+            var status =
+                switch place.tracker {
+                case .usable(let url): byURL[url.given] ?? unasked(url.given)
+                case .unusable(let text): unasked(text)
+                }
+            status.tier = place.tier
+            return status
         }
+    }
+
+    private static func unasked(_ text: String) -> TrackerStatus {
+        var fault: String?
+        do throws(TrackerURLError) { _ = try TrackerURL(text) } catch { fault = "\(error)" }
+        return TrackerStatus(
+            url: text, tier: 0, state: .idle, message: fault, failCount: 0, isSilent: false)
     }
 
     private static func all(_ snapshot: TrackerDriver.Snapshot) -> [TrackerStatus] {

@@ -39,14 +39,20 @@ public struct TrackerStatus: Sendable {
 /// The trackers of a torrent as they are named, with those that cannot be asked: they are nobody's
 /// to leave out but the user's.
 struct NamedTrackers: Sendable {
-    struct Tracker: Sendable {
-        let text: String
-        var url: TrackerURL?
-        /// Why it cannot be asked.
-        var fault: String?
+    /// Thousands of dormant seeds may keep them: URLs are shared, and little else is kept.
+    enum Tracker: Sendable {
+        case usable(TrackerURL)
+        /// It cannot be asked.
+        indirect case unusable(String)
     }
 
-    var tiers: [[Tracker]]
+    struct Place: Sendable {
+        let tier: Int
+        let tracker: Tracker
+    }
+
+    /// By tier.
+    var places: [Place]
 }
 
 /// What can be told of a file of a torrent.

@@ -174,6 +174,11 @@ import Units
         #expect(table.count == count)
     }
 
+    /// They are kept for each sleeper of which one cannot be asked.
+    @Test func aNamedTrackerIsSmall() {
+        #expect(MemoryLayout<NamedTrackers.Place>.stride == 2 * MemoryLayout<Int>.stride)
+    }
+
     /// Bytes of this process that are in memory.
     private func resident() throws -> Int {
         let text = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8)
