@@ -108,10 +108,17 @@ extension Seedbox {
         if settings.limits.schedule != self.settings.limits.schedule { alternativeByHand = nil }
         shared.settings.withLock { $0 = settings }
         follow()
+        alternativeByHand?.isKept = settings.limits.alternativeIsOn
+        if let isOn = alternativeByHand?.isOn { showAlternative(isOn) }
         leaveWhatIsGone(settings)
         ratesInUse = nil
         await followRates(now: Self.now)
         followQueue()
+    }
+
+    /// What is done by hand is shown as long as it holds, though it is not kept.
+    func showAlternative(_ isOn: Bool) {
+        shared.settings.withLock { $0.limits.alternativeIsOn = isOn }
     }
 
     /// First of all, as this may fail.

@@ -402,8 +402,9 @@ extension Seedbox {
     /// Applies the rates that hold now, if they are others than before.
     func followRates(now: Int64) async {
         let (minute, limits) = (Self.minuteOfWeek(now: now), settings.limits)
-        if alternativeByHand?.holds(limits.schedule, minuteOfWeek: minute) == false {
+        if let byHand = alternativeByHand, !byHand.holds(limits.schedule, minuteOfWeek: minute) {
             alternativeByHand = nil
+            showAlternative(byHand.isKept)
         }
         let rates = RateRule(limits: limits)
             .rates(minuteOfWeek: minute, byHand: alternativeByHand)

@@ -81,6 +81,7 @@ import Units
         }.box
         func turn(_ isOn: Bool) async throws {
             try await box.changeSettings(SettingsChanges(["limits": ["alternative": .bool(isOn)]]))
+            #expect(box.settings.limits.alternativeIsOn == isOn)
             #expect(box.statistics.usesAlternativeLimits == isOn)
             #expect(box.statistics.alternativeDecision == .hand)
         }
@@ -98,6 +99,11 @@ import Units
         expectSchedule()
         try await turn(true)
         #expect(await box.changes.isEmpty)
+        try await box.changeSettings(SettingsChanges(["limits": ["up": 2]]))
+        #expect(box.settings.limits.alternativeIsOn)
+        await box.followRates(now: Seedbox.now + 4 * 86_400)
+        #expect(!box.settings.limits.alternativeIsOn)
+        try await turn(true)
         try await box.changeSettings(SettingsChanges(["limits": ["schedule": []]]))
         #expect(!box.statistics.usesAlternativeLimits)
         await box.shutdown()

@@ -39,6 +39,8 @@ struct AlternativeByHand: Equatable {
     let isOn: Bool
     /// What the schedule said then.
     let isScheduled: Bool
+    /// What the settings say, which shows again afterwards.
+    var isKept = false
 
     func holds(_ schedule: WeekSchedule, minuteOfWeek: Int) -> Bool {
         schedule.contains(minuteOfWeek: minuteOfWeek) == isScheduled
