@@ -159,9 +159,12 @@ import Units
 
 /// Makes a socket at which nobody listens.
 func leaveSocket(at path: String) throws {
-    let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
-    let descriptor = socket(AF_UNIX, kind, 0)
-    defer { close(descriptor) }
+    close(try boundSocket(SOCK_STREAM, at: path))
+}
+
+/// A Unix socket that lies there. Who has it closes it.
+func boundSocket(_ kind: __socket_type, at path: String) throws -> Int32 {
+    let descriptor = socket(AF_UNIX, Int32(kind.rawValue | SOCK_CLOEXEC.rawValue), 0)
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
     withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
@@ -170,7 +173,8 @@ func leaveSocket(at path: String) throws {
             bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
         }
     }
-    try #require(code == 0)
+    try #require(code == 0, "no socket at \(path)")
+    return descriptor
 }
 
 @Suite(.ownThreads) struct DaemonCommandOptionsTests {
