@@ -6,11 +6,6 @@ struct CatalogueTable {
         case changed, same, missing
     }
 
-    private struct Change {
-        var revision: UInt64
-        var id: TorrentID
-    }
-
     private struct Removal {
         var revision: UInt64
         var removed: CatalogueChanges.Removed
@@ -23,9 +18,8 @@ struct CatalogueTable {
     private var hasOldPlaces = false
     /// By all names that the wire knows a torrent by.
     private var names: [SHA1Digest: TorrentID] = [:]
-    /// Every change in its order. An entry is the last of its torrent if the row has its number;
-    /// the others are swept out when they are the most.
-    private var changes: [Change] = []
+    /// Every change in its order. One is the last of its torrent if the row has its number.
+    private var changes = ChangeLog()
     private var removals: [Removal] = []
     /// What happened up to here is not known any more.
     private var forgottenUpTo: UInt64
@@ -54,17 +48,16 @@ struct CatalogueTable {
             return CatalogueChanges(revision: revision, isComplete: false)
         }
         var delta = CatalogueChanges(revision: revision, isComplete: true)
-        for change in changes.reversed() {
-            guard change.revision > old else { break }
-            guard let position = position(of: change.id),
-                rows[position].revision == change.revision
-            else { continue }
+        changes.forEachBackwards { change in
+            guard change.revision > old else { return false }
+            guard let position = position(ofLast: change) else { return true }
             guard delta.changed.count < most else {
                 delta.isComplete = false
                 delta.changed = []
-                break
+                return false
             }
             delta.changed.append(rows[position])
+            return true
         }
         delta.changed.reverse()
         for removal in removals.reversed() {
@@ -157,17 +150,17 @@ struct CatalogueTable {
     }
 
     private mutating func nextRevision(for id: TorrentID) -> UInt64 {
-        if changes.count >= 2 * rows.count + 64 { sweep() }
+        var changes = ChangeLog()
+        swap(&changes, &self.changes)
+        changes.sweepSome(rowCount: rows.count) { position(ofLast: $0) != nil }
         revision += 1
-        changes.append(Change(revision: revision, id: id))
+        changes.append(ChangeLog.Entry(revision: revision, id: id))
+        self.changes = changes
         return revision
     }
 
-    /// Takes out all changes that a later one of the same torrent has made idle.
-    private mutating func sweep() {
-        changes = changes.filter { change in
-            guard let position = position(of: change.id) else { return false }
-            return rows[position].revision == change.revision
-        }
+    /// Where the torrent is that has not changed since; nil if it has, or is gone.
+    private func position(ofLast change: ChangeLog.Entry) -> Int? {
+        position(of: change.id).flatMap { rows[$0].revision == change.revision ? $0 : nil }
     }
 }

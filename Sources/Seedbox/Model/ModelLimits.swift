@@ -2,6 +2,9 @@ extension Limits {
     /// Removed torrents that a delta can still tell of: two full boxes, so that who asks once a
     /// minute misses nothing even if all of one was removed.
     static let removedKeptMax = 20_000
+
+    /// Changes that are looked at when one is added, to see which are idle: some microseconds.
+    static let changesSweptAtOnce = 256
     /// Seconds for which a torrent that has changed, or has gone, counts as recently active.
     static let recentSeconds: Int64 = 60
     /// Those who are told when something changes: pages, programs and our own parts.

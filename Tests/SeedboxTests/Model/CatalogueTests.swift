@@ -120,14 +120,45 @@ import Testing
     }
 
     @Test func aDeltaStaysCompleteWhileOldChangesAreSweptOut() {
-        let catalogue = catalogue(1...10)
-        let start = catalogue.revision
-        for round in 1...1_000 {
-            catalogue.update(TorrentID(Int64(round % 9) + 1)) { $0.uploaded = Int64(round) }
+        let count = Int64(2 * Limits.changesSweptAtOnce + 88)
+        let catalogue = catalogue(1...count)
+        // A sweep takes several changes, so deltas are asked for in the midst of it.
+        var (asked, revisions) = ([Int64](), [catalogue.revision])
+        for round in 1...8 * count {
+            let id = round * 7 % (count - 1) + 1
+            catalogue.update(TorrentID(id)) { $0.uploaded = round }
+            asked.append(id)
+            revisions.append(catalogue.revision)
+            let back = min(Int(round), Int(round) % 40 == 0 ? Int(count) * 3 / 2 : 30)
+            let delta = catalogue.changes(since: revisions[Int(round) - back])
+            #expect(Set(delta.changed.map(\.id.rawValue)) == Set(asked.suffix(back)))
+            #expect(delta.changed.map(\.revision) == delta.changed.map(\.revision).sorted())
         }
-        let delta = catalogue.changes(since: start)
-        #expect(Set(delta.changed.map(\.id.rawValue)) == Set(1...9))
-        #expect(delta.changed.map(\.revision) == delta.changed.map(\.revision).sorted())
+        let all = catalogue.changes(since: revisions[0]).changed
+        #expect(all.map(\.id.rawValue).sorted() == Array(1..<count))
+    }
+
+    @Test func changesThatAreIdleAreSweptOutAFewAtATime() {
+        var log = ChangeLog()
+        var (longest, last): (Int, [Int64: UInt64]) = (0, [:])
+        for revision in 1...UInt64(20_000) {
+            let id = Int64(revision % 300)
+            var looked = 0
+            log.sweepSome(rowCount: 300) { entry in
+                looked += 1
+                return last[entry.id.rawValue] == entry.revision
+            }
+            #expect(looked <= Limits.changesSweptAtOnce)
+            last[id] = revision
+            log.append(ChangeLog.Entry(revision: revision, id: TorrentID(id)))
+            var length = 0
+            log.forEachBackwards { _ in
+                length += 1
+                return true
+            }
+            longest = max(longest, length)
+        }
+        #expect(longest < 2 * 300 + 2 * Limits.changesSweptAtOnce)
     }
 
     @Test func rowsAreFoundByTheirNames() throws {
