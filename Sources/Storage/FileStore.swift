@@ -248,8 +248,8 @@ public final class FileStore: Sendable {
         var mayRetry = true
         while done < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
-            let count = retrying {
-                medium.write(descriptor.rawValue, rest, offset + Int64(done))
+            let count = descriptor.inTurn {
+                retrying { medium.write(descriptor.rawValue, rest, offset + Int64(done)) }
             }
             if count > 0 {
                 done += count

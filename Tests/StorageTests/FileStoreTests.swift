@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Metainfo
+import Synchronization
 import Testing
 import Units
 
@@ -55,6 +56,48 @@ private typealias File = TestTorrent.File
             #expect(error?.kind == .folderNotPossible)
             #expect(error?.description.contains(": no folder can be made there") == true)
         }
+    }
+
+    @Test func twoDoNotWriteIntoAFileAtOnceButIntoTwo() throws {
+        let bench = try Bench()
+        let torrent = try TestTorrent(
+            [
+                File(path: ["a"], bytes: TestTorrent.random(32_768, seed: 1)),
+                File(path: ["b"], bytes: TestTorrent.random(32_768, seed: 2)),
+            ], kind: .v1)
+        let writing = Mutex<[Int32: Int]>([:])
+        let inB = DispatchSemaphore(value: 0)
+        let crowds = Collected<Int>()
+        var medium = Medium()
+        medium.write = { file, bytes, offset in
+            crowds.append(
+                writing.withLock { writing in
+                    writing[file, default: 0] += 1
+                    return writing[file] ?? 0
+                })
+            if bytes.count == 2 {
+                // Long enough for the other write into `a`, if nothing kept it from beginning.
+                usleep(50_000)
+                for _ in 0..<2 { inB.signal() }
+            } else {
+                _ = inB.wait(timeout: .now() + 60)
+            }
+            let count = pwrite(file, bytes.baseAddress, bytes.count, off_t(offset))
+            writing.withLock { $0[file, default: 0] -= 1 }
+            return count
+        }
+        let files = try FileStore(
+            torrent.metainfo, in: bench.folder, wanted: nil, creatingFolder: true,
+            allocation: .sparse, openFiles: bench.openFiles, medium: medium)
+        let pool = DiskPool(writeLanes: 3)
+        for (key, offset, count) in [(0, Int64(0), 1), (1, 100, 1), (2, 32_768, 2)] {
+            pool.run(.write(key: key)) {
+                let bytes = [UInt8](repeating: 7, count: count)
+                try? bytes.withUnsafeBytes { try files.write($0, at: offset) }
+            }
+        }
+        pool.stop()
+        #expect(crowds.all == [1, 1, 1])
     }
 
     @Test func theEndOfAFileIsAnError() throws {
