@@ -28,18 +28,24 @@ public final class DiskPool: Sendable {
     private let writes: [Lane]
     private let reads: [Lane]
     private let checks: [Lane]
-    private let sync = Lane(name: "disk sync")
+    private let sync = Lane(name: "disk sync", niceness: Limits.diskNiceness)
     private let journal = Lane(name: "disk journal")
 
     public init(writeLanes: Int = 2, readLanes: Int = 2, checkLanes: Int? = nil) {
         let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         self.checkLaneCount = max(1, checkLanes ?? cores)
-        self.writes = (0..<max(1, writeLanes)).map { Lane(name: "disk write \($0)") }
+        self.writes = (0..<max(1, writeLanes)).map {
+            Lane(name: "disk write \($0)", niceness: Limits.diskNiceness)
+        }
         self.reads = (0..<max(1, readLanes)).map {
-            Lane(name: "disk read \($0)", jobsMax: Limits.laneJobsMax)
+            Lane(
+                name: "disk read \($0)", niceness: Limits.diskNiceness,
+                jobsMax: Limits.laneJobsMax)
         }
         self.checks = (0..<checkLaneCount).map {
-            Lane(name: "disk check \($0)", niceness: 10, jobsMax: Limits.laneJobsMax)
+            Lane(
+                name: "disk check \($0)", niceness: Limits.checkNiceness,
+                jobsMax: Limits.laneJobsMax)
         }
     }
 

@@ -132,8 +132,8 @@ final class Lane: @unchecked Sendable {
     private func runUntilStopped() {
         name_thread(pthread_self(), name)
         blockFileSizeSignal()
-        // On Linux, "the process 0" is the calling thread.
-        if niceness != 0 { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness) }
+        // Of the calling thread alone, on Linux, and on top of what the program was started with.
+        if niceness != 0 { _ = nice(niceness) }
         var batch: [Job] = []
         while takeJobs(into: &batch) {
             for job in batch {

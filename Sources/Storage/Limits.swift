@@ -27,6 +27,11 @@ enum Limits {
     static let journalNanoseconds: Int64 = 250_000_000
     /// Jobs that may wait on one lane for reads or checks; a peer's queue is shorter than that.
     static let laneJobsMax = 8192
+    /// How much later than the network's threads the disk's get a processor that both want: who
+    /// hashes and copies takes long turns, and nobody waits for a byte of a disk as for an answer.
+    static let diskNiceness: Int32 = 5
+    /// The same for checks of content that is there already.
+    static let checkNiceness: Int32 = 10
     /// Timers that may wait on one lane: two for each torrent that is being downloaded.
     static let laneTimersMax = 1 << 17
     /// Descriptors that stay open, whatever the process may open: more gain nothing.

@@ -79,6 +79,21 @@ import Testing
         #expect(end - begin < 5_000_000_000)
     }
 
+    @Test func lanesStandBackByMoreThanTheProgramDoes() throws {
+        let pool = DiskPool(writeLanes: 1, readLanes: 1, checkLanes: 1)
+        func niceness(_ work: DiskPool.Work) throws -> Int32 {
+            try answer { answer in
+                pool.run(work) { answer(getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0)) }
+            }
+        }
+        let own = try niceness(.journal)
+        for work in [DiskPool.Work.write(key: 0), .read(key: 0), .sync] {
+            #expect(try niceness(work) == min(19, own + Limits.diskNiceness))
+        }
+        #expect(try niceness(.check(key: 0)) == min(19, own + Limits.checkNiceness))
+        pool.stop()
+    }
+
     @Test func onePoolServesADevice() throws {
         let scratch = try Scratch()
         let pools = DiskPools()
