@@ -87,13 +87,19 @@ struct thread_turns {
     unsigned long long period;
 };
 
-/// Asks for turns of so many nanoseconds on a processor for the calling thread. Who takes shorter
-/// turns gets no more of them in all, but is let in sooner (sched_setattr(2), Linux 6.12; what is
-/// older takes no notice).
-static inline int take_turns(unsigned long nanoseconds) {
+/// Asks for turns of so many nanoseconds on a processor for the calling thread, and for its
+/// niceness to be another by `niceness` where it may. Who takes shorter turns gets no more of them
+/// in all, but is let in sooner (sched_setattr(2), Linux 6.12; what is older takes no notice).
+/// Threads that it starts are as others.
+static inline int take_turns(unsigned long nanoseconds, int niceness) {
     struct thread_turns turns = {0};
     if (syscall(SYS_sched_getattr, 0, &turns, (unsigned int)sizeof turns, 0u) < 0) return -1;
+    int given = turns.niceness;
     turns.nanoseconds = nanoseconds;
+    turns.flags |= 1; // SCHED_FLAG_RESET_ON_FORK
+    turns.niceness = given + niceness;
+    if (syscall(SYS_sched_setattr, 0, &turns, 0u) == 0) return 0;
+    turns.niceness = given;
     return (int)syscall(SYS_sched_setattr, 0, &turns, 0u);
 }
 

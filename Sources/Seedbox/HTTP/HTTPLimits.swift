@@ -39,7 +39,10 @@ extension Limits {
     static let httpThreads = 2
     /// Turns on a processor that these threads ask for: shorter than those of threads that hash
     /// and copy, who would otherwise keep an answer waiting for several turns of theirs.
-    static let httpTurnNanoseconds: UInt = 300_000
+    static let httpTurnNanoseconds: UInt = 100_000
+    /// What is added to their niceness where the system allows that (setrlimit(2), RLIMIT_NICE):
+    /// an answer is a millisecond of work that somebody waits for.
+    static let httpNiceness: Int32 = -5
     /// Seconds for answers that are under way when the service stops.
     static let lastAnswersSeconds: Int64 = 2
     /// Foreign names that are told in the log, each once.

@@ -76,7 +76,7 @@ public final class HTTPServer: Service {
         }
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: Limits.httpThreads)
         for loop in loops.makeIterator() {
-            loop.execute { _ = take_turns(Limits.httpTurnNanoseconds) }
+            loop.execute { _ = take_turns(Limits.httpTurnNanoseconds, Limits.httpNiceness) }
         }
         do {
             try await withTaskExecutorPreference(LoopExecutor(loops.next())) {

@@ -35,6 +35,9 @@ import Units
             reply.isEndless = true
             return reply
         },
+        Route(.get, "/niceness", .read, "Of whom it answers, and of whom it starts") { _ in
+            .text("\(ownNiceness()) \(nicenessOfNewThread())")
+        },
         Route(.get, "/fails", .read, "Fails") { _ throws(HTTPFailure) in
             throw HTTPFailure(.conflict, "no", "it's \"so\"")
         },
@@ -58,6 +61,16 @@ import Units
             let failed = try await server.request(.get, "/fails")
             #expect(failed.status == 409)
             #expect(failed.text == #"{"error":{"code":"no","message":"it's \"so\""}}"#)
+        }
+    }
+
+    @Test func whoAnswersGoesFirstWhereItMayAndWhomItStartsDoesNot() async throws {
+        try await withServer(Self.routes) { server async throws in
+            let (own, text) = (ownNiceness(), try await server.request(.get, "/niceness").text)
+            let hurried = "\(own + Limits.httpNiceness) \(max(0, own + Limits.httpNiceness))"
+            // As root it always may.
+            let isAllowed = text == hurried || geteuid() != 0 && text == "\(own) \(own)"
+            #expect(isAllowed, "\(text)")
         }
     }
 
@@ -275,4 +288,15 @@ import Units
             #expect(status == 200)
         }
     }
+}
+
+private func ownNiceness() -> Int32 { getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0) }
+
+private func nicenessOfNewThread() -> Int32 {
+    var thread = pthread_t()
+    var found: UnsafeMutableRawPointer?
+    pthread_create(
+        &thread, nil, { _ in UnsafeMutableRawPointer(bitPattern: Int(ownNiceness()) + 100) }, nil)
+    pthread_join(thread, &found)
+    return Int32(Int(bitPattern: found) - 100)
 }
