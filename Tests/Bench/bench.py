@@ -1,6 +1,7 @@
 """What the instruments here share."""
 import os
 import platform
+import random
 import signal
 import socket
 import subprocess
@@ -18,9 +19,15 @@ def newest_libtorrent():
 
 
 def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below those that the system gives to connections that go out: it stays free."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no port is free")
 
 
 def wait_until(what, seconds, holds, pause=0.1):

@@ -497,8 +497,8 @@ def measure_deltas(daemon, requests, row, prefix):
     def delta():
         daemon.call("torrent-get", fields=FIELDS, ids="recently-active")
 
-    # So that a fetch gets to its full speed.
-    seconds = 10 if prefix else 0
+    # So that whole fetches are in it, with their begin and their end.
+    seconds = 20 if prefix else 0
     deltas = times(requests, 0.01, delta, seconds)
     row[prefix + "delta_median"] = statistics.median(deltas)
     row[prefix + "delta_p99"] = percentile(deltas, 0.99)
@@ -509,61 +509,71 @@ def measure_deltas(daemon, requests, row, prefix):
 
 
 class Fetching:
-    """Fetches the large content again and again through the daemon, until it is left."""
+    """Fetches the large content again and again through the daemon, until it is left: in a process
+    of its own, as a user beside the one who measures. Begins with one fetch that does not count,
+    since memory that the machine has not used before comes slowly."""
 
     def __init__(self, daemon, metainfo):
-        # With a connection of its own, as a user beside the one who measures.
         self.user = type(daemon)(daemon.place / "user", daemon.content, daemon.place / "unused")
         self.user.port = daemon.port
         self.metainfo, self.folder = metainfo, daemon.downloads
-        self.bytes, self.seconds, self.is_over = 0, 0.0, False
-        self.error = None
-        self.thread = threading.Thread(target=self.run)
+        self.bytes, self.seconds = multiprocessing.Value("q", 0), multiprocessing.Value("d", 0)
+        self.is_warm, self.is_over = multiprocessing.Event(), multiprocessing.Event()
+        self.process = multiprocessing.Process(target=self.run, daemon=True)
 
     def __enter__(self):
-        self.thread.start()
-        bench.wait_until("the fetch is under way", 60, lambda: self.bytes > 0 or self.error)
+        self.process.start()
+        bench.wait_until(
+            "the first fetch is done", 300,
+            lambda: self.is_warm.is_set() or not self.process.is_alive())
         return self
 
     def __exit__(self, *_):
-        self.is_over = True
-        self.thread.join()
-        self.user.close()
+        self.is_over.set()
+        self.process.join()
         shutil.rmtree(self.user.place)
-        if self.error:
-            raise self.error
+        if self.process.exitcode != 0:
+            raise RuntimeError("the fetch has failed")
+
+    @property
+    def rate(self):
+        return self.bytes.value / max(self.seconds.value, 0.001)
 
     def run(self):
-        try:
-            while not self.is_over:
-                self.fetch()
-        except Exception as error:
-            self.error = error
+        # Who has started it ends it.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        while not self.is_over.is_set():
+            count, seconds = self.fetch()
+            if self.is_warm.is_set():
+                self.bytes.value += count
+                self.seconds.value += seconds
+            self.is_warm.set()
+        self.user.close()
 
     def fetch(self):
+        """The bytes that came, and in how many seconds."""
         number = self.user.add(self.metainfo, self.folder)
-        begin, before = None, self.bytes
-        while not self.is_over:
+        begin, first, done = None, 0, 0
+        while not self.is_over.is_set():
             row = self.user.rpc(
                 "torrent-get", ids=[number],
                 fields=["sizeWhenDone", "leftUntilDone", "percentDone", "error", "errorString"]
             )["torrents"][0]
+            # Of a torrent that has just been added, both are 0.
             done = row["sizeWhenDone"] - row["leftUntilDone"]
             if row["error"] == 3:
                 raise RuntimeError(f"the fetch has failed: {row['errorString']}")
             if done > 0 and begin is None:
-                begin = time.monotonic()
-                first = done
-            if begin is not None:
-                self.bytes = before + done
+                begin, first = time.monotonic(), done
             if row["percentDone"] == 1:
                 break
             time.sleep(0.25)
-        if begin is not None:
-            self.seconds += time.monotonic() - begin
+        seconds = time.monotonic() - begin if begin is not None else 0
         self.user.rpc("torrent-remove", ids=[number], **{"delete-local-data": True})
         file = self.folder / "large.bin"
         bench.wait_until("the fetched content is removed", 60, lambda: not file.exists())
+        return done - first, seconds
 
 
 def measure(daemon, tracker, large, options):
@@ -592,7 +602,7 @@ def measure(daemon, tracker, large, options):
     measure_answers(daemon, options.requests, row)
     with Fetching(daemon, large) as fetching:
         measure_deltas(daemon, options.requests * 3, row, "busy_")
-    row["busy_rate"] = fetching.bytes / 1e6 / max(fetching.seconds, 0.001)
+    row["busy_rate"] = fetching.rate / 1e6
     row["stop"] = daemon.stop()
     row["load"] = os.getloadavg()[0]
     return row
