@@ -46,5 +46,5 @@ enum Limits {
     static let sameRequestTime = Duration.milliseconds(500)
 
     /// How long the daemon may take to end once it is asked to.
-    static let stopTimeMax = Duration.milliseconds(9_800)
+    static let stopMicrosecondsMax: UInt32 = 9_800_000
 }

@@ -10,10 +10,12 @@ import Terminal
 enum StopSignals {
     private struct State {
         var stop: AsyncStream<Int32>.Continuation?
+        var onStop: (@Sendable () -> Void)?
         var askedAt: ContinuousClock.Instant?
         var redraw: (@Sendable () -> Void)?
         var hangUps: AsyncStream<Void>.Continuation?
         var report: (@Sendable () -> Void)?
+        var isReporting = false
     }
 
     private static let state = Mutex(State())
@@ -46,9 +48,13 @@ enum StopSignals {
     /// From now on the first SIGINT, SIGTERM or SIGHUP is an element here instead of the end of the
     /// process. A SIGINT that follows ends it at once, and so does a SIGTERM, unless it is one of
     /// several that were sent together: `timeout` sends two.
-    static func graceful() -> AsyncStream<Int32> {
+    ///
+    /// - Parameter onStop: Is run at the first one, whatever keeps the program's tasks from it.
+    static func graceful(
+        onStop: @escaping @Sendable () -> Void = {}
+    ) -> AsyncStream<Int32> {
         let (stream, continuation) = AsyncStream.makeStream(of: Int32.self)
-        state.withLock { $0.stop = continuation }
+        state.withLock { ($0.stop, $0.onStop) = (continuation, onStop) }
         return stream
     }
 
@@ -67,7 +73,8 @@ enum StopSignals {
         state.withLock { $0.redraw = body }
     }
 
-    /// What to do at each SIGUSR1, on a thread that nothing else needs. Otherwise it does nothing.
+    /// What to do at each SIGUSR1, on a thread that nothing else needs. Otherwise it does nothing;
+    /// nor does one that comes while that is still being done.
     static func onReport(_ body: @escaping @Sendable () -> Void) {
         state.withLock { $0.report = body }
     }
@@ -75,7 +82,7 @@ enum StopSignals {
     fileprivate static func take(_ number: Int32) {
         switch number {
         case SIGWINCH: state.withLock(\.redraw)?()
-        case SIGUSR1: state.withLock(\.report)?()
+        case SIGUSR1: report()
         case SIGTSTP:
             Console.standard.restore()
             kill(getpid(), SIGSTOP)
@@ -87,9 +94,23 @@ enum StopSignals {
         }
     }
 
+    private static func report() {
+        let report = state.withLock { state -> (@Sendable () -> Void)? in
+            guard !state.isReporting, let report = state.report else { return nil }
+            state.isReporting = true
+            return report
+        }
+        guard let report else { return }
+        let hasBegun = startThread {
+            report()
+            state.withLock { $0.isReporting = false }
+        }
+        if !hasBegun { state.withLock { $0.isReporting = false } }
+    }
+
     private static func stop(_ number: Int32) {
         enum Verdict {
-            case told
+            case told((@Sendable () -> Void)?)
             case endNow
             case ignored
         }
@@ -98,7 +119,7 @@ enum StopSignals {
             guard let askedAt = state.askedAt else {
                 state.askedAt = .now
                 stop.yield(number)
-                return .told
+                return .told(state.onStop)
             }
             let isOneOfSeveral = ContinuousClock.now - askedAt < Limits.sameRequestTime
             switch number {
@@ -107,9 +128,13 @@ enum StopSignals {
             default: return .ignored
             }
         }
-        guard verdict == .endNow else { return }
-        Console.standard.restore()
-        _exit(ExitStatus(signal: number).rawValue)
+        switch verdict {
+        case .told(let onStop): onStop?()
+        case .ignored: break
+        case .endNow:
+            Console.standard.restore()
+            _exit(ExitStatus(signal: number).rawValue)
+        }
     }
 
     private static func isIgnored(_ number: Int32) -> Bool {

@@ -112,6 +112,36 @@ import Testing
         #expect(try daemon.end().status == 143)
     }
 
+    @Test func endsInTimeThoughNobodyReadsItsLog() throws {
+        let process = swarm.process(["daemon"], Self.alone)
+        let (output, log) = (Pipe(), Pipe())
+        (process.standardOutput, process.standardError) = (output, log)
+        process.standardInput = FileHandle.nullDevice
+        // F_SETPIPE_SZ of fcntl(2).
+        #expect(fcntl(log.fileHandleForWriting.fileDescriptor, 1_031, 4_096) == 4_096)
+        try process.run()
+        #expect(!output.fileHandleForReading.availableData.isEmpty)
+        func waiting() -> Int32 {
+            var count: Int32 = 0
+            _ = ioctl(log.fileHandleForReading.fileDescriptor, UInt(FIONREAD), &count)
+            return count
+        }
+        for _ in 0..<100 {
+            kill(process.processIdentifier, SIGUSR1)
+            usleep(20_000)
+        }
+        #expect(waiting() > 3_500)
+        let asked = ContinuousClock.now
+        kill(process.processIdentifier, SIGTERM)
+        while process.isRunning, ContinuousClock.now - asked < .seconds(60) { usleep(20_000) }
+        let isOver = !process.isRunning
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+        #expect(isOver)
+        // It has ten seconds.
+        #expect(ContinuousClock.now - asked < .seconds(20))
+    }
+
     @Test func aPortThatCannotBeTakenLeavesAllSettingsAsTheyWere() throws {
         let file = "home/.config/swarm/config.toml"
         try swarm.folder.file(file, "[network]\nport = 0\n")

@@ -146,7 +146,7 @@ public final class SeedboxDaemon: Sendable {
         onReady(place)
     }
 
-    /// Writes into the log how things are. It may be called from any thread at any time.
+    /// Writes into the log how things are; for any thread that may wait some seconds.
     public func tellState() { StateReport(seedbox: seedbox, logger: logger).tell() }
 
     // MARK: - Settings that change

@@ -40,7 +40,7 @@ extension Limits {
     /// Bytes of a line of `/proc/self/maps`, with the longest path that there is.
     static let mapLineBytesMax = 8_192
     /// How long a part may take to answer before the log says that it does not.
-    static let answerForReport = Duration.seconds(5)
+    static let secondsToAnswerForReport = 5
     /// How long the model waits for those who speak to it before it ends all the same: a little
     /// longer than answers that are under way have.
     static let answersTimeMax = Duration.milliseconds(2_500)

@@ -1,3 +1,4 @@
+import Dispatch
 import FoundationEssentials
 import Logging
 import Storage
@@ -23,7 +24,7 @@ struct StateReport {
             ])
         say("state: disk jobs that wait or are done", disks)
         if let process = ProcessReading.now() { say("state: process", metadata(of: process)) }
-        Task { await ask() }
+        ask()
     }
 
     private var torrents: Logger.Metadata {
@@ -58,13 +59,25 @@ struct StateReport {
         return metadata
     }
 
-    /// The parts that have a thread or an actor of their own, each asked by itself.
-    private func ask() async {
-        let (seedbox, deadline) = (seedbox, ContinuousClock.now + Limits.answerForReport)
-        async let model = finishes(by: deadline) { _ = await seedbox.isStopping }
-        async let network = finishes(by: deadline) { _ = await seedbox.session.network() }
-        let answers = await [("the model", model), ("trackers and DHT", network)]
-        for (part, isThere) in answers {
+    /// The parts that have a thread or an actor of their own, each asked by itself. The threads of
+    /// tasks may be what hangs, so they are not what waits.
+    private func ask() {
+        let seedbox = seedbox
+        let parts: [(name: String, ask: @Sendable () async -> Void)] = [
+            ("the model", { _ = await seedbox.isStopping }),
+            ("trackers and DHT", { _ = await seedbox.session.network() }),
+        ]
+        let answers = parts.map { part in
+            let answer = DispatchSemaphore(value: 0)
+            Task {
+                await part.ask()
+                answer.signal()
+            }
+            return (part.name, answer)
+        }
+        let deadline = DispatchTime.now() + .seconds(Limits.secondsToAnswerForReport)
+        for (part, answer) in answers {
+            let isThere = answer.wait(timeout: deadline) == .success
             say(isThere ? "state: it answers" : "state: it does not answer", ["part": "\(part)"])
         }
     }

@@ -28,7 +28,7 @@ struct DaemonCommand: AsyncParsableCommand, TakesSettings {
     func run() async throws {
         let console = global.configuredConsole()
         let environment = ProcessInfo.processInfo.environment
-        let stops = bounded(StopSignals.graceful())
+        let stops = StopSignals.graceful { Self.endInTime() }
         let hangUps = StopSignals.hangUps()
         var sources = settings.sources(global.places, environment)
         if global.verbose > 0 {
@@ -71,21 +71,18 @@ struct DaemonCommand: AsyncParsableCommand, TakesSettings {
         return endpoints
     }
 
-    /// Signals to stop. From the first one on the process has ten seconds, whatever hangs.
-    private func bounded(_ stops: AsyncStream<Int32>) -> AsyncStream<Int32> {
-        let (stream, continuation) = AsyncStream.makeStream(of: Int32.self)
-        Task.detached {
-            for await signal in stops {
-                // The service manager and containers kill what takes longer.
-                Task.detached {
-                    try? await Task.sleep(for: Limits.stopTimeMax)
-                    _ = writeAll("swarm: not all could be saved in time\n", to: STDERR_FILENO)
-                    _exit(ExitStatus.failed.rawValue)
-                }
-                continuation.yield(signal)
+    /// The service manager and containers kill what takes longer than this. It needs nothing that
+    /// may hang: no task, and nobody who reads what is logged.
+    private static func endInTime() {
+        startThread {
+            usleep(Limits.stopMicrosecondsMax)
+            var place = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+            if poll(&place, 1, 0) == 1 {
+                let text = "swarm: not all could be saved in time\n"
+                _ = write(STDERR_FILENO, text, text.utf8.count)
             }
+            _exit(ExitStatus.failed.rawValue)
         }
-        return stream
     }
 
     private static func announce(_ place: SeedboxDaemon.Place, on console: Console) {
