@@ -53,8 +53,10 @@ public struct SettingsChanges: Equatable, Sendable {
 
     private static let alternative = "limits.alternative"
 
-    /// Whether they turn the alternative limits on or off.
-    var alternativeIsOn: Bool? { values[Self.alternative]?.bool }
+    /// Whether they turn the alternative limits on or off, in whatever way that was written.
+    var alternativeIsOn: Bool? {
+        values[Self.alternative].flatMap { try? SettingForm<Bool>.flag.read($0) }
+    }
 
     /// Whether they leave that to the file, the environment and options again.
     var resetsAlternative: Bool { resets.contains(Self.alternative) }

@@ -79,8 +79,9 @@ import Units
         let box = try await TestBox.open("box", in: scratch) {
             $0.limits.schedule = Self.schedule(daysAround: 1)
         }.box
-        func turn(_ isOn: Bool) async throws {
-            try await box.changeSettings(SettingsChanges(["limits": ["alternative": .bool(isOn)]]))
+        func turn(_ isOn: Bool, _ value: JSON? = nil) async throws {
+            let value = value ?? .bool(isOn)
+            try await box.changeSettings(SettingsChanges(["limits": ["alternative": value]]))
             #expect(box.settings.limits.alternativeIsOn == isOn)
             #expect(box.statistics.usesAlternativeLimits == isOn)
             #expect(box.statistics.alternativeDecision == .hand)
@@ -97,6 +98,7 @@ import Units
         given.limits.schedule = Self.schedule(daysAround: 2)
         try await box.reload(given)
         expectSchedule()
+        try await turn(false, "off")
         try await turn(true)
         #expect(await box.changes.isEmpty)
         try await box.changeSettings(SettingsChanges(["limits": ["up": 2]]))
