@@ -40,6 +40,20 @@ import Testing
         #expect(throws: Never.self) { try UsualSocket(taking: path) }
     }
 
+    @Test func whereNobodyCanBeAskedThatIsWhatIsSaid() throws {
+        mkdir(scratch.path + "/swarm", 0o700)
+        let other = try Listener(path, kind: SOCK_DGRAM)
+        let reason = String(cString: strerror(EPROTOTYPE))
+        #expect(SocketOwner(at: path) == .unknown(reason))
+        #expect(throws: SeedboxError.storage("\(path): cannot be asked: \(reason)")) {
+            try UsualSocket(taking: path)
+        }
+        let error = #expect(throws: SeedboxError.self) { try SocketPlace(path, mode: 0o600) }
+        #expect(error.map { "\($0)" }?.contains(reason) == true)
+        #expect(access(path, F_OK) == 0)
+        other.end()
+    }
+
     @Test func aFolderThatOthersWriteToIsNotUsed() {
         mkdir(scratch.path + "/swarm", 0o700)
         chmod(scratch.path + "/swarm", 0o777)
@@ -58,8 +72,8 @@ import Testing
 private final class Listener {
     private let descriptor: Int32
 
-    init(_ path: String) throws {
-        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    init(_ path: String, kind: __socket_type = SOCK_STREAM) throws {
+        descriptor = socket(AF_UNIX, Int32(kind.rawValue), 0)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
@@ -69,7 +83,9 @@ private final class Listener {
                 bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
             }
         }
-        guard code == 0, listen(listener, 1) == 0 else { throw FileFault(code: errno) }
+        guard code == 0, kind != SOCK_STREAM || listen(listener, 1) == 0 else {
+            throw FileFault(code: errno)
+        }
     }
 
     func end() { close(descriptor) }

@@ -19,10 +19,16 @@ final class SocketPlace: Sendable {
             throw .badValue(field: "api.socket", reason: "\(path): is there, and no socket")
         }
         // Who was killed does not answer, and what is left of it is replaced.
-        if isAnswered(socket: path) {
+        switch SocketOwner(at: path) {
+        case .nobody: break
+        case .listener:
             throw .storage(
                 "\(path): another daemon listens there; end it, or name another place with "
                     + "api.socket")
+        case .unknown(let reason):
+            throw .badValue(
+                field: "api.socket",
+                reason: "\(path): whether a daemon listens there cannot be found out: \(reason)")
         }
         let parent = path.split(separator: "/").dropLast().joined(separator: "/")
         var template = Array("/\(parent)/.swarmXXXXXX".utf8CString)
@@ -65,21 +71,39 @@ private struct FileIdentity: Equatable {
     }
 }
 
-/// Whether somebody listens at a Unix socket, or may.
-func isAnswered(socket path: String) -> Bool {
-    let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
-    let caller = socket(AF_UNIX, kind, 0)
-    guard caller >= 0 else { return true }
-    defer { close(caller) }
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    // Nobody listens where no address leads.
-    guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else { return false }
-    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
-    let code = withUnsafePointer(to: &address) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-            connect(caller, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+/// Who has a Unix socket that is there.
+enum SocketOwner: Equatable {
+    case nobody
+    case listener
+    /// It cannot be asked; with what the system says.
+    case unknown(String)
+
+    init(at path: String) {
+        let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+        let caller = socket(AF_UNIX, kind, 0)
+        guard caller >= 0 else {
+            self = .unknown(String(cString: strerror(errno)))
+            return
+        }
+        defer { close(caller) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        // Nobody listens where no address leads.
+        guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else {
+            self = .nobody
+            return
+        }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+        let code = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(caller, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        switch code == 0 ? 0 : errno {
+        // Of one that is busy, the queue of callers is full.
+        case 0, EAGAIN, EINPROGRESS: self = .listener
+        case ECONNREFUSED, ENOENT: self = .nobody
+        case let reason: self = .unknown(String(cString: strerror(reason)))
         }
     }
-    return code == 0 || ![ECONNREFUSED, ENOENT].contains(errno)
 }

@@ -34,7 +34,11 @@ final class UsualSocket: Sendable {
             throw .storage("\(path): is there, and no socket")
         }
         // Who was told to listen here has not locked it. Who was killed does not answer.
-        guard !isAnswered(socket: path) else { throw Self.taken }
+        switch SocketOwner(at: path) {
+        case .nobody: break
+        case .listener: throw Self.taken
+        case .unknown(let reason): throw .storage("\(path): cannot be asked: \(reason)")
+        }
     }
 
     deinit {
