@@ -34,11 +34,11 @@ extension Seedbox {
     private func withContent(_ ids: [TorrentID]) async -> [TorrentID] {
         var present: [TorrentID] = []
         for id in ids {
-            if members[id]?.lacksContent == false, catalogue.row(id)?.isComplete == true,
-                let content = try? content(of: id), await isMissing(content)
+            if members[id]?.lacksContent == false, let row = catalogue.row(id), row.isComplete,
+                row.bytesWanted > 0, let content = try? content(of: id), await isMissing(content)
             {
                 members[id]?.lacksContent = true
-                let path = content.folder + "/" + (catalogue.row(id)?.name ?? "")
+                let path = content.folder + "/" + row.name
                 fail(id, "\(EngineError.missingContent(path: path))")
             } else {
                 members[id]?.lacksContent = false
@@ -48,15 +48,17 @@ extension Seedbox {
         return present
     }
 
-    /// What is still not there is not believed to be any more. What is back may be as it was: it is
-    /// looked at like that of any torrent that starts.
+    /// What is still not there is not believed to be any more, unless its disk is only not mounted.
+    /// What is back may be as it was: it is looked at like that of any torrent that starts.
     func fetchAgain(_ ids: [TorrentID]) async throws(SeedboxError) {
         let told = ids.filter { members[$0]?.lacksContent == true }
         guard !told.isEmpty else { return }
         // Who is still closing would record again what is forgotten here.
         try await holding(told) { () async throws(SeedboxError) in
             for id in told {
-                if let content = try? content(of: id), await isMissing(content) {
+                if let content = try? content(of: id), await isMissing(content),
+                    try await firstWithoutDisk(of: [id]) == nil
+                {
                     try stored { store throws(SessionStoreError) in
                         try store.forgetClaims(of: id.record)
                     }
@@ -73,13 +75,18 @@ extension Seedbox {
 
     /// Nothing is looked for, and then fetched again, where its disk is only not mounted.
     private func expectDisks(of ids: [TorrentID]) async throws(SeedboxError) {
+        guard let row = try await firstWithoutDisk(of: ids).flatMap({ catalogue.row($0) }) else {
+            return
+        }
+        throw .diskMissing(row.name, folder: row.folder)
+    }
+
+    private func firstWithoutDisk(of ids: [TorrentID]) async throws(SeedboxError) -> TorrentID? {
         let store = store
-        let missing = try await blocking { () throws(SessionStoreError) -> TorrentID? in
+        return try await blocking { () throws(SessionStoreError) -> TorrentID? in
             for id in ids where try store.isDiskMissing(of: id.record) { return id }
             return nil
         }
-        guard let row = missing.flatMap({ catalogue.row($0) }) else { return }
-        throw .diskMissing(row.name, folder: row.folder)
     }
 
     /// Keeps the content in another folder: moved there, or, without `movingData`, taken to be

@@ -88,6 +88,44 @@ import Units
         await test.box.shutdown()
     }
 
+    @Test func whereNothingIsWantedNothingIsMissed() async throws {
+        let (test, id) = try await seeding()
+        var changes = TorrentChanges()
+        changes.wanted = [0: false, 1: false]
+        try await test.box.change([id], changes)
+        try removeContent(test)
+        try await test.box.recheck([id])
+        let row = try await test.wait(for: id, "is checked") { $0.state != .checking }
+        #expect(row.state != .failed && row.error == nil, "\(row)")
+        await test.box.shutdown()
+    }
+
+    @Test func whatIsOnADiskThatIsNotMountedIsStillBelievedToBeThere() async throws {
+        let (test, id) = try await seeding()
+        try await test.box.pause([id])
+        let (content, away) = (test.folder + "/seed", test.folder + "/away")
+        try FileManager.default.moveItem(atPath: content, toPath: away)
+        try await test.box.start([id])
+        try await expectTold(test, id)
+        // Where its disk was is a folder of another one.
+        let other = "/dev/shm/swarm-test-\(UUID())"
+        try FileManager.default.createDirectory(
+            atPath: other, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(atPath: other) }
+        try FileManager.default.moveItem(atPath: test.folder, toPath: test.folder + ".disk")
+        try FileManager.default.createSymbolicLink(
+            atPath: test.folder, withDestinationPath: other)
+        try await test.box.start([id])
+        try await test.wait(for: id, "waits") { $0.state == .waitingForStorage }
+        try FileManager.default.removeItem(atPath: test.folder)
+        try FileManager.default.moveItem(atPath: test.folder + ".disk", toPath: test.folder)
+        try FileManager.default.moveItem(atPath: away, toPath: content)
+        try await test.wait(for: id, "seeds") { $0.state == .seeding && $0.error == nil }
+        let status = try #require(await test.box.torrent(id)?.status())
+        #expect(status.rehashedBytes == 0)
+        await test.box.shutdown()
+    }
+
     @Test func aPeerThatAsksFindsItOut() async throws {
         let (first, id) = try await seeding()
         await first.box.shutdown()
