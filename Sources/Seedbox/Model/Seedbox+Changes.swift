@@ -25,6 +25,7 @@ extension Seedbox {
                 row.take(changes)
             }
         }
+        if changes.seedingLimits != nil || changes.category != nil { forgetLiftedLimits() }
         if let position = changes.queuePosition {
             for id in ids { try reorder { $0.moving(id, toIndex: position) } }
         }

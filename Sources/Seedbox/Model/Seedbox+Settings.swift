@@ -111,6 +111,7 @@ extension Seedbox {
         alternativeByHand?.isKept = settings.limits.alternativeIsOn
         if let isOn = alternativeByHand?.isOn { showAlternative(isOn) }
         leaveWhatIsGone(settings)
+        forgetLiftedLimits()
         ratesInUse = nil
         await followRates(now: Self.now)
         followQueue()

@@ -389,6 +389,19 @@ extension Seedbox {
         }
     }
 
+    /// A limit that is no more, or has been raised, keeps no torrent from seeding.
+    func forgetLiftedLimits() {
+        let rules = SeedingRules(settings)
+        let lifted = catalogue.withRows { rows in
+            rows.indices.compactMap { index -> TorrentID? in
+                guard let limit = rows[index].limitReached else { return nil }
+                let rule = rules.rule(rows[index].seedingLimits, category: rows[index].category)
+                return rule.stillHolds(limit, for: rows[index]) ? nil : rows[index].id
+            }
+        }
+        for id in lifted { catalogue.update(id) { $0.limitReached = nil } }
+    }
+
     private func pauseNow(_ id: TorrentID) {
         members[id]?.isPaused = true
         members[id]?.isAdmitted = false

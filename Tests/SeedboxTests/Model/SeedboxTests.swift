@@ -316,25 +316,6 @@ import Units
         }
         await second.box.shutdown()
     }
-
-    @Test func aLimitOfSeedingPausesAndAStartLiftsIt() async throws {
-        let box = try await TestBox.open("box", in: scratch) {
-            $0.seeding.ratio = .atMost(0)
-        }
-        let torrent = TestTorrent("Album")
-        try torrent.write(to: box.folder)
-        let id = try await box.box.add(AddRequest(.manifest(torrent.manifest))).id
-        try await box.wait(for: id, "is paused by the limit") {
-            $0.state == .paused && $0.isComplete
-        }
-        #expect(box.box.catalogue.row(id)?.limitReached == .ratio)
-        #expect(try await box.box.slowness(of: id).first?.text.contains("limit of ratio") == true)
-        try await box.box.start([id])
-        let row = try await box.wait(for: id, "seeds") { $0.state == .seeding }
-        #expect(row.seedingLimits.ratio == .unlimited)
-        #expect(row.limitReached == nil)
-        await box.box.shutdown()
-    }
 }
 
 @Suite(.timeLimit(.minutes(10))) struct SeedboxContentTests {

@@ -51,8 +51,15 @@ struct SeedingRule {
         return ReachedLimit.allCases.first(where: reached.contains).map { ($0, action) }
     }
 
-    /// Why a complete torrent is paused, if that may be a limit: how long it was idle when that
-    /// happened is not known.
+    /// Whether a limit that has paused a torrent would do so as the limits are now. How long it was
+    /// idle then is not known.
+    func stillHolds(_ limit: ReachedLimit, for row: TorrentRow) -> Bool {
+        let facts = Facts(ratio: row.ratio, secondsSeeding: row.secondsSeeding, secondsIdle: .max)
+        return reached(facts).contains(limit)
+    }
+
+    /// Why a complete torrent is paused, if that may be a limit: a guess, since it may have been
+    /// its user who has paused it. How long it was idle when that happened is not known.
     func reason(of row: TorrentRow) -> ReachedLimit? {
         guard row.state == .paused, row.isComplete else { return nil }
         let facts = Facts(ratio: row.ratio, secondsSeeding: row.secondsSeeding, secondsIdle: 0)
