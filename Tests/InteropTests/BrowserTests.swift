@@ -69,6 +69,7 @@ struct BrowserTests {
         let reset = try #require(browser.events.first { $0["event"] as? String == "reset" })
         #expect(reset["down"] is NSNull)
         #expect(browser.events.contains { $0["event"] as? String == "trackers" })
+        #expect(browser.events.contains { $0["event"] as? String == "queued" })
     }
 
     private func hostileTorrent(in arena: Arena) async throws -> Torrent {

@@ -128,6 +128,29 @@ export function totals() {
   return { down, up };
 }
 
+/** Who stood behind them in the queue moves up: no service tells that of ten thousand. */
+export function remove(ids) {
+  const places = [];
+  for (const id of ids) {
+    const row = rows.get(id);
+    if (row) places.push(row.queuePosition);
+    rows.delete(id);
+  }
+  if (!places.length) return;
+  places.sort((a, b) => a - b);
+  for (const row of rows.values()) row.queuePosition -= countBelow(places, row.queuePosition);
+}
+
+function countBelow(sorted, value) {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle] < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 async function loadAll() {
   const answer = await api.get(`torrents?fields=${FIELDS}`);
   rows.clear();
@@ -157,10 +180,10 @@ export async function run(changed) {
   await api.follow(`events?fields=${FIELDS}`, () => revision, async (name, data) => {
     if (name === "resync") return loadAll();
     if (name !== "changes") return undefined;
+    remove(data.removed.map((gone) => gone.id ?? gone));
     for (const row of data.changed) {
       rows.set(row.id, Object.assign(rows.get(row.id) ?? { labels: [] }, row));
     }
-    for (const gone of data.removed) rows.delete(gone.id ?? gone);
     revision = data.revision;
     return wake();
   }, async (isOpen) => {

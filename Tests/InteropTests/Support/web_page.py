@@ -56,6 +56,13 @@ class Page:
     def run(self, script, *arguments):
         return self.driver.execute_script(script, *arguments)
 
+    def ask(self, script):
+        """What `script` returns, which may wait and import parts of the page."""
+        return self.driver.execute_async_script("""
+            const done = arguments[0];
+            const part = (name) => import(new URL(name, document.baseURI));
+            (async () => {%s})().then(done, (error) => done(String(error)));""" % script)
+
     def eventually(self, what, holds, patience=PATIENCE):
         """Waits until it holds; a list that changes under our hands is looked at again."""
         ignored = (NoSuchElementException, StaleElementReferenceException)
@@ -284,6 +291,28 @@ def reset_limit(page):
         say("reset", down=json.load(answer)["limits"]["down"])
 
 
+def queue_places(page):
+    """Who is behind one that is removed moves up, though no change of it is told."""
+    def places():
+        return page.ask("""const { rows } = await part("store.js");
+            return [...rows.values()].map((row) => row.queuePosition).sort();""")
+
+    first = page.ask("""const api = await part("api.js");
+        const add = (letter) => api.post("torrents",
+          { link: letter.repeat(40), startsPaused: true });
+        const { id } = await add("a");
+        await add("b");
+        return id;""")
+    page.eventually("four places", lambda: places() == [0, 1, 2, 3])
+    page.ask(f"""(await part("api.js")).post("torrents/actions",
+        {{ ids: [{first}], action: "remove" }});""")
+    page.eventually("three places", lambda: places() == [0, 1, 2])
+    page.ask(f"""(await part("api.js")).post("torrents/actions",
+        {{ ids: [{first + 1}], action: "remove" }});""")
+    page.eventually("two places", lambda: places() == [0, 1])
+    say("queued")
+
+
 def select_all(page):
     ActionChains(page.driver).key_down(Keys.CONTROL).send_keys("a").key_up(Keys.CONTROL).perform()
     page.eventually("both are selected", lambda: page.find("#selected").text == "2 selected")
@@ -321,6 +350,7 @@ def main(url, magnet, hostile, shots, go):
         alternative_limits(page)
         add_hostile(page, hostile)
         look_everywhere(page)
+        queue_places(page)
         remove_all(page)
         errors = [entry["message"] for entry in page.driver.get_log("browser")
                   if entry["level"] == "SEVERE"]
