@@ -77,7 +77,13 @@ extension HTTPServer {
         guard let raw = head.path, raw.utf8.count <= Limits.targetBytesMax else {
             throw HTTPFailure(.uriTooLong, "uri-too-long", "the path is too long")
         }
-        guard let target = RequestTarget(raw, basePath: rules.basePath) else { throw .notFound }
+        guard let target = RequestTarget(raw, basePath: rules.basePath) else {
+            // Who types the address forgets the last slash, without which the page finds no part.
+            guard raw == rules.basePath else { throw .notFound }
+            throw HTTPFailure(
+                .permanentRedirect, "moved", "the page is at \(raw)/",
+                headers: [.location: raw + "/"])
+        }
         if head.method == .options, let origin = rules.gate.friendlyOrigin(of: head) {
             throw .preflight(origin)
         }

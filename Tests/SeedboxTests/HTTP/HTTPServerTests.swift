@@ -127,6 +127,9 @@ import Units
         try await withServer(Self.routes, settings) { server async throws in
             #expect(try await server.request(.get, "/box/open").status == 200)
             #expect(try await server.request(.get, "/open").status == 404)
+            let moved = try await server.request(.get, "/box")
+            #expect(moved.status == 308)
+            #expect(moved["location"] == "/box/")
         }
     }
 
