@@ -209,11 +209,22 @@ private func torrent(_ id: Int, _ name: String, hash: String = "") throws -> Rem
         #expect(Set(words) == Set(evil.indices.map { "\($0)" } + ["77", "Good-name_1.0", "all"]))
         let hashed = try [torrent(1, "x", hash: "abcd")]
         #expect(TorrentsArgument.completions(of: hashed, beginningWith: "ab") == ["abcd"])
+    }
+
+    @Test func completionsAskTheDaemonThatTheLineMeans() {
         #expect(
             TorrentsArgument.daemonWords(
-                ["swarm", "--api", "h:1", "info", "--token-file=t"],
+                ["swarm", "--api", "h:1", "info", "--token-file=t", "--config"],
                 environment: ["SWARM_API": "no:1", "SWARM_API_SOCKET": "/s"])
-                == ["--api", "h:1", "--api-socket=/s", "--token-file=t"])
+                == ["--api", "h:1", "--token-file=t"])
+        #expect(
+            TorrentsArgument.daemonWords(
+                ["swarm", "info", "--no-config"],
+                environment: ["SWARM_API_SOCKET": "/s", "SWARM_CONFIG": "/c"])
+                == ["--api-socket=/s", "--no-config"])
+        #expect(
+            TorrentsArgument.daemonWords(["swarm", "info"], environment: ["SWARM_NO_CONFIG": "1"])
+                == ["--no-config"])
     }
 }
 

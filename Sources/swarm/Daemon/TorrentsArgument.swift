@@ -49,13 +49,25 @@ enum TorrentsArgument {
 
     /// The options that say where the daemon is, out of a line that is still being written.
     static func daemonWords(_ words: [String], environment: [String: String]) -> [String] {
-        ["api", "api-socket", "token-file", "config", "state-dir"].flatMap { name -> [String] in
-            for (place, word) in words.enumerated() {
-                if word.hasPrefix("--\(name)=") { return [word] }
-                if word == "--\(name)", place + 1 < words.count { return [word, words[place + 1]] }
-            }
-            let value = environment[EnvironmentArguments.variable(for: name)] ?? ""
-            return value.isEmpty ? [] : ["--\(name)=\(value)"]
+        let options = [
+            "api": true, "api-socket": true, "token-file": true, "config": true,
+            "no-config": false, "state-dir": true,
+        ].map { name, takesValue in
+            EnvironmentArguments.Shape(
+                longNames: [name], shortNames: [], takesValue: takesValue, isRepeating: false)
         }
+        var given: [String] = []
+        for (place, word) in words.enumerated() where word.hasPrefix("--") {
+            let name = word.dropFirst(2).prefix { $0 != "=" }
+            guard let option = options.first(where: { $0.longNames == [String(name)] }) else {
+                continue
+            }
+            let isWhole = !option.takesValue || word.contains("=")
+            // The last word is still without its value.
+            guard isWhole || place + 1 < words.count else { continue }
+            given += isWhole ? [word] : [word, words[place + 1]]
+        }
+        return EnvironmentArguments.added(to: given, options: options, environment: environment)
+            + given
     }
 }
