@@ -16,7 +16,8 @@ minute hits both:
   other, on one connection, in a process of its own. A delta is `recently-active`, and ours also
   `?since=` with the last revision;
 - the same deltas while content is fetched through the same daemon from a `swarm seed`, both without
-  limits. That content is zeros, so that its seed has little to read.
+  limits, again and again after a first time. That content is zeros, so that its seed has little to
+  read.
 
 All of it happens in a network namespace of its own, and in one session: processors are divided
 among sessions first (sched(7), "The autogroup feature"), and who waits for whom depends on that.
@@ -53,6 +54,7 @@ HEADING = "## Ten thousand seeds"
 ADDRESS = "10.66.0.1"
 PIECE = 16 << 10
 INTERVAL = 1_800
+BUSY_SECONDS = 20
 FIELDS = [
     "id", "hashString", "name", "status", "totalSize", "percentDone", "rateDownload", "rateUpload",
     "uploadedEver", "uploadRatio", "eta", "peersConnected", "addedDate", "downloadDir", "error",
@@ -498,7 +500,7 @@ def measure_deltas(daemon, requests, row, prefix):
         daemon.call("torrent-get", fields=FIELDS, ids="recently-active")
 
     # So that whole fetches are in it, with their begin and their end.
-    seconds = 20 if prefix else 0
+    seconds = BUSY_SECONDS if prefix else 0
     deltas = times(requests, 0.01, delta, seconds)
     row[prefix + "delta_median"] = statistics.median(deltas)
     row[prefix + "delta_p99"] = percentile(deltas, 0.99)
@@ -621,8 +623,9 @@ def section(rows, kinds, versions, options):
             f"Memory is read {options.settle:.0f} s after the start or when all have announced; "
             f"then follow an idle {options.idle:.0f} s, in which as many announce as do after "
             f"months with half an hour between announces, {options.requests} lists and "
-            f"{options.requests * 3} deltas, and as many deltas while large content is fetched "
-            f"through the same daemon. Medians of {options.rounds} "
+            f"{options.requests * 3} deltas, and deltas for {BUSY_SECONDS} s or more of each kind "
+            "while large content is fetched through the same daemon, again and again after a first "
+            f"time. Medians of {options.rounds} "
             f"round{'s' if options.rounds > 1 else ''} of one sitting, in which the daemons take "
             "turns, by `make seedboxbench`.", 100), "",
         f"{bench.machine()}; load of the machine {min(loads):.1f} to {max(loads):.1f}, "
