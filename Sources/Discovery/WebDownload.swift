@@ -23,8 +23,7 @@ public enum WebError: Error, Hashable, Sendable, CustomStringConvertible {
         case .status(let code): "the server answered \(code)"
         case .tooLarge(let maxBytes): "larger than \(maxBytes) bytes"
         case .privateAddress(let endpoint):
-            "leads to \(endpoint.addressText), an address of a private network, which the setting "
-                + "network.private-urls would allow"
+            "leads to \(endpoint.addressText), an address of a private network"
         case .unknownName(let host): "the name \(host) is not known"
         case .failed(let reason): reason
         }

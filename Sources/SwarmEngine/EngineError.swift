@@ -25,6 +25,8 @@ public enum EngineError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Something else is being done with its content.
     case busy(name: String)
     case download(url: String, reason: String)
+    /// It would come from a private network, from which it may not.
+    case privateAddress(url: String, reason: String)
     case stopped
 
     public var description: String {
@@ -48,7 +50,8 @@ public enum EngineError: Error, Hashable, Sendable, CustomStringConvertible {
         case .badSelection(let name, let reason): "\(name): \(reason)"
         case .badName(let name, let reason): "\(name): \(reason)"
         case .busy(let name): "\(name): its content is being checked or moved; try again later"
-        case .download(let url, let reason): "\(url): \(reason)"
+        case .download(let url, let reason), .privateAddress(let url, let reason):
+            "\(url): \(reason)"
         case .stopped: "the session has stopped"
         }
     }

@@ -10,6 +10,9 @@ extension Session {
         do throws(WebError) {
             return try await WebDownload.bytes(at: url, maxBytes: maxBytes, mayBeNear: mayBeNear)
         } catch {
+            if case .privateAddress = error {
+                throw .privateAddress(url: url, reason: "\(error)")
+            }
             throw .download(url: url, reason: "\(error)")
         }
     }

@@ -48,13 +48,14 @@ export function field(given) {
     const input = h("input", { type: "checkbox", id, checked: value ?? false, ...rest });
     const tick = h("label", { class: "tick" }, input, label);
     return { element: hint ? h("div", { class: "field" }, tick, h("small", {}, hint)) : tick,
-      read: () => input.checked };
+      read: () => input.checked, set: (now) => { input.checked = now ?? false; } };
   }
   if (options) {
     const input = h("select", { id, ...rest },
       options.map(([key, text]) => h("option", { value: key }, text)));
     input.value = value ?? "";
-    return { element: labelled(label, id, input, hint), read: () => input.value || null };
+    return { element: labelled(label, id, input, hint), read: () => input.value || null,
+      set: (now) => { input.value = now ?? ""; } };
   }
   if (kind === "area") {
     const input = h("textarea", { id, rows: 4, value: value ?? "", ...rest });
@@ -68,7 +69,8 @@ export function field(given) {
     value: show(value), ...(isNumber ? { min: 0, step: "any", placeholder: "none" } : {}),
     ...rest });
   const whole = isNumber ? h("span", { class: "unit" }, input, unit ?? null) : input;
-  return { element: labelled(label, id, whole, hint), input, read: () => read(input.value) };
+  return { element: labelled(label, id, whole, hint), input, read: () => read(input.value),
+    set: (now) => { input.value = show(now); } };
 }
 
 const labelled = (label, id, input, hint) => h("div", { class: "field" },

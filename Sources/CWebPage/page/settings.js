@@ -42,14 +42,18 @@ function valueOf(settings, name) {
   return name === "seeding.action" && value === "pause" ? null : value ?? null;
 }
 
-/** A button that lets the configuration decide again over what was changed here. */
-function reset(name) {
+/**
+ * A button that lets the configuration decide again over what was changed here. What else was
+ * typed and is not saved yet stays; `before` learns what is there now.
+ */
+function reset(name, before) {
   return h("button", { type: "button", class: "link", "data-reset": name,
-    onclick: async (event) => {
+    onclick: async ({ target }) => {
       try {
         await api.remove(`settings/${name}`);
-        event.target.closest("dialog").close();
-        await openSettings();
+        before[name] = valueOf(await api.get("settings"), name);
+        target.closest("dialog").fields[name].set(before[name]);
+        target.remove();
       } catch (error) {
         note(error.message, true);
       }
@@ -70,7 +74,7 @@ export async function openSettings() {
   const shown = {};
   for (const [name, it] of Object.entries(fields)) {
     before[name] = valueOf(settings, name);
-    const hints = [it.hint, changed.has(name) ? reset(name) : null].filter(Boolean);
+    const hints = [it.hint, changed.has(name) ? reset(name, before) : null].filter(Boolean);
     shown[name] = { ...it, value: before[name], hint: hints.length ? hints : null };
   }
   shown["adding.category"].options = categoryOptions();

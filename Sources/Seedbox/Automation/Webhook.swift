@@ -126,7 +126,11 @@ extension WebPost {
         do throws(WebError) {
             return WebhookAnswer(status: try await post(body, to: url, type: "application/json"))
         } catch {
-            return .failed(reason: "\(error)".cut(toBytes: Limits.webhookReasonBytesMax))
+            var reason = "\(error)"
+            if case .privateAddress = error {
+                reason += ", \(Settings.Network.allowingPrivateURLs)"
+            }
+            return .failed(reason: reason.cut(toBytes: Limits.webhookReasonBytesMax))
         }
     }
 }

@@ -25,7 +25,8 @@ extension Seedbox {
                 url: url, maxBytes: Limits.manifestBytesMax,
                 mayBeNear: settings.network.allowsPrivateURLs)
         } catch {
-            throw .badSource("\(error)")
+            guard case .privateAddress = error else { throw .badSource("\(error)") }
+            throw .badSource("\(error), \(Settings.Network.allowingPrivateURLs)")
         }
     }
 

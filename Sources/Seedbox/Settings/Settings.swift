@@ -38,6 +38,8 @@ extension Settings {
         /// Whether torrents may be fetched from, and webhooks sent to, addresses that are not of
         /// the open internet.
         public var allowsPrivateURLs = false
+        /// What to tell whoever meets an address of a private network.
+        static let allowingPrivateURLs = "which the setting network.private-urls would allow"
 
         public init() {}
     }

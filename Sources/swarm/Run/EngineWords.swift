@@ -12,7 +12,7 @@ extension EngineError {
         // Who fetches cannot write; who seeds does not have the content.
         case .storage: kind == .fetch ? .unwritable : .verificationFailed
         case .noSpace, .state: .unwritable
-        case .download, .metadata: .unreadableSource
+        case .download, .privateAddress, .metadata: .unreadableSource
         }
     }
 

@@ -282,9 +282,13 @@ def alternative_limits(page):
 
 def reset_limit(page):
     page.click("#settings")
+    page.eventually("the settings", lambda: page.all("dialog[open]"))
+    down, up = page.find("dialog").find_elements(By.XPATH, ".//input[@type='number']")[:2]
+    up.send_keys("77")
     page.click("[data-reset='limits.down']")
-    page.eventually("the settings anew", lambda: len(page.all("dialog[open]")) == 1
-                    and not page.all("[data-reset='limits.down']"))
+    page.eventually("the limit as configured",
+                    lambda: not page.all("[data-reset='limits.down']"))
+    assert (down.get_attribute("value"), up.get_attribute("value")) == ("", "77")
     page.press(Keys.ESCAPE)
     page.closed()
     with urllib.request.urlopen(urllib.parse.urljoin(page.url, "api/v1/settings")) as answer:
