@@ -1,5 +1,6 @@
 """How long answers take, and how long the machine would let any answer take."""
 import ctypes
+import http.client
 import multiprocessing
 import os
 import platform
@@ -47,29 +48,29 @@ def hurry(niceness):
 
 
 class Yardstick:
-    """A program that answers after so much work, in turns and with the niceness that our daemon's
-    threads have for their answers: what it is late by is not a daemon's doing."""
+    """A program that answers over HTTP after so much work, in turns and with the niceness that our
+    daemon's threads have for their answers: what it is late by is not a daemon's doing."""
 
     def __init__(self):
         self.port = bench.free_port()
         self.process = multiprocessing.Process(target=self.serve, daemon=True)
         self.process.start()
-        self.connection = None
+        self.connection = http.client.HTTPConnection("127.0.0.1", self.port)
         bench.wait_until("the yardstick answers", 10, self.is_up)
         self.least = statistics.median(times(100, 0.01, lambda: self.ask(0))[0])
 
     def is_up(self):
         try:
-            self.connection = socket.create_connection(("127.0.0.1", self.port))
-            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.ask(0)
             return True
         except OSError:
+            self.connection.close()
             return False
 
     def ask(self, milliseconds):
         """Takes as much longer than `least` as is asked for, or a little more."""
-        self.connection.sendall(struct.pack("<d", milliseconds / 1_000))
-        self.connection.recv(1)
+        self.connection.request("GET", f"/{milliseconds}")
+        self.connection.getresponse().read()
 
     def end(self):
         self.connection.close()
@@ -81,11 +82,12 @@ class Yardstick:
         hurry(-5)
         with socket.create_server(("127.0.0.1", self.port)) as listener:
             connection, _ = listener.accept()
-        while request := connection.recv(8):
-            end = time.thread_time() + struct.unpack("<d", request)[0]
+        while request := connection.recv(4096):
+            milliseconds = float(request.split(b" ", 2)[1][1:])
+            end = time.thread_time() + milliseconds / 1_000
             while time.thread_time() < end:
                 pass
-            connection.sendall(b"!")
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n!")
 
 
 def processor_times():
