@@ -248,14 +248,18 @@ public final class FileStore: Sendable {
         var mayRetry = true
         while done < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
-            let count = descriptor.inTurn {
-                retrying { medium.write(descriptor.rawValue, rest, offset + Int64(done)) }
+            // Letting go of the lock may change `errno`.
+            let (count, error) = descriptor.writing.withLock { _ in
+                let count = retrying {
+                    medium.write(descriptor.rawValue, rest, offset + Int64(done))
+                }
+                return (count, errno)
             }
             if count > 0 {
                 done += count
                 continue
             }
-            let code = count == 0 ? EIO : errno
+            let code = count == 0 ? EIO : error
             guard code == EIO, mayRetry else {
                 throw StorageError(errno: code, path: path(of: file))
             }

@@ -1,36 +1,20 @@
-import CLinux
 import Glibc
 import Synchronization
 
 /// An open file or folder, closed when the last who uses it lets go.
-// SAFETY: `turn` is a lock; nothing else is mutable.
-public final class Descriptor: @unchecked Sendable {
+public final class Descriptor: Sendable {
     public let rawValue: Int32
     let isWritable: Bool
-    private let turn = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    /// Held while it is written to: the kernel lets one write to a file at a time and has the
+    /// others spin meanwhile, which takes a core from those who could use it.
+    let writing = Mutex<Void>(())
 
     init(_ rawValue: Int32, isWritable: Bool) {
         self.rawValue = rawValue
         self.isWritable = isWritable
-        turn.initialize(to: pthread_mutex_t())
-        pthread_mutex_init(turn, nil)
     }
 
-    deinit {
-        close(rawValue)
-        pthread_mutex_destroy(turn)
-        turn.deallocate()
-    }
-
-    /// Runs `body` while nobody else does for this file. The kernel lets one write to a file at a
-    /// time and has the others spin meanwhile, which takes a core from those who could use it.
-    func inTurn<Value, Failure: Error>(
-        _ body: () throws(Failure) -> Value
-    ) throws(Failure) -> Value {
-        pthread_mutex_lock(turn)
-        defer { pthread_mutex_unlock(turn) }
-        return try body()
-    }
+    deinit { close(rawValue) }
 }
 
 /// The descriptors of payload files that the process keeps open: those used last.

@@ -46,5 +46,5 @@ enum Limits {
     static let sameRequestTime = Duration.milliseconds(500)
 
     /// How long the daemon may take to end once it is asked to.
-    static let stopMicrosecondsMax: UInt32 = 9_800_000
+    static let stopMillisecondsMax = 9_800
 }

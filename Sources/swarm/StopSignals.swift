@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import Synchronization
 import Terminal
@@ -101,11 +102,11 @@ enum StopSignals {
             return report
         }
         guard let report else { return }
-        let hasBegun = startThread {
+        // A queue of its own has a thread whatever the others wait for.
+        DispatchQueue(label: "report").async {
             report()
             state.withLock { $0.isReporting = false }
         }
-        if !hasBegun { state.withLock { $0.isReporting = false } }
     }
 
     private static func stop(_ number: Int32) {

@@ -150,6 +150,7 @@ struct CatalogueTable {
     }
 
     private mutating func nextRevision(for id: TorrentID) -> UInt64 {
+        // Apart from the rows, at which the sweep looks.
         var changes = ChangeLog()
         swap(&changes, &self.changes)
         changes.sweepSome(rowCount: rows.count) { position(ofLast: $0) != nil }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Dispatch
 import FoundationEssentials
 import Glibc
 import JSONText
@@ -74,8 +75,8 @@ struct DaemonCommand: AsyncParsableCommand, TakesSettings {
     /// The service manager and containers kill what takes longer than this. It needs nothing that
     /// may hang: no task, and nobody who reads what is logged.
     private static func endInTime() {
-        startThread {
-            usleep(Limits.stopMicrosecondsMax)
+        let deadline = DispatchTime.now() + .milliseconds(Limits.stopMillisecondsMax)
+        DispatchQueue(label: "end").asyncAfter(deadline: deadline) {
             var place = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
             if poll(&place, 1, 0) == 1 {
                 let text = "swarm: not all could be saved in time\n"

@@ -34,6 +34,30 @@ import Units
         #expect(!FileManager.default.fileExists(atPath: test.folder + "/seed"))
     }
 
+    /// One whose content was moved, which its user was told of.
+    private func toldOfContentThatIsAway() async throws -> (TestBox, TorrentID) {
+        let (test, id) = try await seeding()
+        try await test.box.pause([id])
+        try FileManager.default.moveItem(
+            atPath: test.folder + "/seed", toPath: test.folder + "/away")
+        try await test.box.start([id])
+        try await expectTold(test, id)
+        return (test, id)
+    }
+
+    private func putBack(_ test: TestBox) throws {
+        try FileManager.default.moveItem(
+            atPath: test.folder + "/away", toPath: test.folder + "/seed")
+    }
+
+    /// Without being hashed.
+    private func expectSeedsAsItWas(_ test: TestBox, _ id: TorrentID) async throws {
+        try await test.wait(for: id, "seeds") { $0.state == .seeding && $0.error == nil }
+        let status = try #require(await test.box.torrent(id)?.status())
+        #expect(status.rehashedBytes == 0)
+        await test.box.shutdown()
+    }
+
     @Test func whoStartsItIsToldAndMayStartItAgainToFetchIt() async throws {
         let (test, id) = try await seeding()
         try await test.box.pause([id])
@@ -74,18 +98,10 @@ import Units
     }
 
     @Test func whatIsBackAsItWasIsNotHashedAgain() async throws {
-        let (test, id) = try await seeding()
-        try await test.box.pause([id])
-        let (content, away) = (test.folder + "/seed", test.folder + "/away")
-        try FileManager.default.moveItem(atPath: content, toPath: away)
+        let (test, id) = try await toldOfContentThatIsAway()
+        try putBack(test)
         try await test.box.start([id])
-        try await expectTold(test, id)
-        try FileManager.default.moveItem(atPath: away, toPath: content)
-        try await test.box.start([id])
-        try await test.wait(for: id, "seeds") { $0.state == .seeding && $0.error == nil }
-        let status = try #require(await test.box.torrent(id)?.status())
-        #expect(status.rehashedBytes == 0)
-        await test.box.shutdown()
+        try await expectSeedsAsItWas(test, id)
     }
 
     @Test func whereNothingIsWantedNothingIsMissed() async throws {
@@ -101,12 +117,7 @@ import Units
     }
 
     @Test func whatIsOnADiskThatIsNotMountedIsStillBelievedToBeThere() async throws {
-        let (test, id) = try await seeding()
-        try await test.box.pause([id])
-        let (content, away) = (test.folder + "/seed", test.folder + "/away")
-        try FileManager.default.moveItem(atPath: content, toPath: away)
-        try await test.box.start([id])
-        try await expectTold(test, id)
+        let (test, id) = try await toldOfContentThatIsAway()
         // Where its disk was is a folder of another one.
         let other = "/dev/shm/swarm-test-\(UUID())"
         try FileManager.default.createDirectory(
@@ -119,11 +130,8 @@ import Units
         try await test.wait(for: id, "waits") { $0.state == .waitingForStorage }
         try FileManager.default.removeItem(atPath: test.folder)
         try FileManager.default.moveItem(atPath: test.folder + ".disk", toPath: test.folder)
-        try FileManager.default.moveItem(atPath: away, toPath: content)
-        try await test.wait(for: id, "seeds") { $0.state == .seeding && $0.error == nil }
-        let status = try #require(await test.box.torrent(id)?.status())
-        #expect(status.rehashedBytes == 0)
-        await test.box.shutdown()
+        try putBack(test)
+        try await expectSeedsAsItWas(test, id)
     }
 
     @Test func aPeerThatAsksFindsItOut() async throws {
