@@ -8,11 +8,13 @@ import Synchronization
 public final class Catalogue: Sendable {
     private let table: Mutex<CatalogueTable>
     private let pulse = Pulse()
+    private let clock: RunningTime
 
     /// - Parameter revision: where counting begins. Above all that an earlier run can have
     ///   reached, so that its numbers are not mistaken for ours.
     init(startingAt revision: UInt64 = 0) {
-        table = Mutex(CatalogueTable(startingAt: revision))
+        clock = RunningTime()
+        table = Mutex(CatalogueTable(startingAt: revision, clock: clock))
     }
 
     // MARK: - Reading
@@ -21,6 +23,9 @@ public final class Catalogue: Sendable {
     public var revision: UInt64 { table.withLock { $0.revision } }
 
     public var count: Int { table.withLock { $0.rows.count } }
+
+    /// What passes at all torrents together.
+    var traffic: Traffic { table.withLock { $0.traffic } }
 
     /// Shows all rows, in the order of their ids, without copying them. Nothing can change
     /// meanwhile, so `body` must not wait for anything, nor call the catalogue.
@@ -91,18 +96,14 @@ public final class Catalogue: Sendable {
         return outcome != .missing
     }
 
-    /// Changes rows by what passes by itself, such as seconds: nobody is told of that.
-    func updateSilently(_ change: (inout TorrentRow) -> Void) {
-        table.withLock { table in
-            for position in table.rows.indices { change(&table.rows[position]) }
-        }
-    }
-
     func remove(_ ids: Set<TorrentID>) {
         guard !ids.isEmpty else { return }
         table.withLock { $0.remove(ids) }
         pulse.beat()
     }
+
+    /// Lets time pass for all torrents: that is no change of which anybody is told.
+    func pass(seconds: Int64) { clock.pass(seconds) }
 
     func close() { pulse.close() }
 }

@@ -12,8 +12,10 @@ struct CatalogueTable {
     }
 
     private(set) var revision: UInt64
-    /// In the order of their ids. To be changed by `updateSilently` alone but for here.
-    var rows: [TorrentRow] = []
+    /// In the order of their ids.
+    private(set) var rows: [TorrentRow] = []
+    private(set) var traffic = Traffic()
+    private let clock: RunningTime
     /// Torrents have moved in the queue, or have left it, since places were given out.
     private var hasOldPlaces = false
     /// By all names that the wire knows a torrent by.
@@ -24,7 +26,8 @@ struct CatalogueTable {
     /// What happened up to here is not known any more.
     private var forgottenUpTo: UInt64
 
-    init(startingAt revision: UInt64) {
+    init(startingAt revision: UInt64, clock: RunningTime) {
+        self.clock = clock
         self.revision = revision
         self.forgottenUpTo = revision
     }
@@ -78,6 +81,8 @@ struct CatalogueTable {
     mutating func insert(_ row: TorrentRow) {
         var row = row
         row.revision = nextRevision(for: row.id)
+        row.spent.count(by: clock)
+        traffic.add(row)
         for name in row.infoHash.wireForms { names[name] = row.id }
         guard let last = rows.last, last.id >= row.id else {
             let isLast = rows.last.map { $0.queuePosition < row.queuePosition } ?? true
@@ -90,6 +95,7 @@ struct CatalogueTable {
         }
         hasOldPlaces = true
         if let position = position(of: row.id) {
+            traffic.subtract(rows[position])
             rows[position] = row
         } else {
             rows.insert(row, at: rows.firstIndex { $0.id > row.id } ?? rows.count)
@@ -103,6 +109,8 @@ struct CatalogueTable {
         change(&new)
         (new.id, new.revision) = (id, old.revision)
         guard new != old else { return .same }
+        traffic.subtract(old)
+        traffic.add(new)
         if new.queuePosition != old.queuePosition { hasOldPlaces = true }
         if new.infoHash != old.infoHash {
             for name in old.infoHash.wireForms { names[name] = nil }
@@ -117,6 +125,7 @@ struct CatalogueTable {
         for id in ids {
             guard let position = position(of: id) else { continue }
             let row = rows[position]
+            traffic.subtract(row)
             for name in row.infoHash.wireForms { names[name] = nil }
             revision += 1
             let removed = CatalogueChanges.Removed(id: id, infoHash: row.infoHash)
@@ -163,5 +172,26 @@ struct CatalogueTable {
     /// Where the torrent is that has not changed since; nil if it has, or is gone.
     private func position(ofLast change: ChangeLog.Entry) -> Int? {
         position(of: change.id).flatMap { rows[$0].revision == change.revision ? $0 : nil }
+    }
+}
+
+/// What passes at all torrents together: counted as they change, so that nobody has to add up
+/// thousands of them each second.
+struct Traffic: Equatable {
+    /// Bytes a second.
+    private(set) var downloadRate: Int64 = 0
+    private(set) var uploadRate: Int64 = 0
+    private(set) var peersConnected = 0
+
+    mutating func add(_ row: TorrentRow) {
+        downloadRate += row.downloadRate
+        uploadRate += row.uploadRate
+        peersConnected += row.peersConnected
+    }
+
+    mutating func subtract(_ row: TorrentRow) {
+        downloadRate -= row.downloadRate
+        uploadRate -= row.uploadRate
+        peersConnected -= row.peersConnected
     }
 }

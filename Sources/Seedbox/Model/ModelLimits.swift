@@ -35,6 +35,9 @@ extension Limits {
     static let noteSeconds = 20
     /// Torrents at which nothing happens are asked how they are once in so many seconds.
     static let idlePollSeconds = 30
+    /// Seeds at which nothing happens are looked at once in so many seconds, whether they have
+    /// reached a limit of time.
+    static let limitLookSeconds = 10
     /// Complete torrents to which nobody is connected for so many seconds fall asleep: as long as
     /// dialled peers may take to answer, and peers that come again and again to do so.
     static let sleepAfterSeconds: Int64 = 90

@@ -150,7 +150,7 @@ extension Seedbox {
             await poll(id, torrent, now: now)
             if isTurn(of: id) { await pollTrackers(id, torrent) }
         }
-        passTime(elapsed)
+        catalogue.pass(seconds: elapsed)
         followStalled(now: now)
         enforceLimits(now: now)
         await followRates(now: now)
@@ -235,17 +235,6 @@ extension Seedbox {
         if before.isComplete != after.isComplete { followQueue() }
     }
 
-    private func passTime(_ elapsed: Int64) {
-        guard elapsed > 0 else { return }
-        catalogue.updateSilently { row in
-            switch row.state {
-            case .seeding: row.secondsSeeding += elapsed
-            case .downloading, .fetchingMetadata, .noSpace: row.secondsDownloading += elapsed
-            default: break
-            }
-        }
-    }
-
     /// Downloads that stall make room for others, as long as they do.
     private func followStalled(now: Int64) {
         let rule = StallRule(settings.queue)
@@ -263,17 +252,12 @@ extension Seedbox {
     }
 
     private func countSession(_ elapsed: Int64) {
-        let (down, up, peers) = catalogue.withRows { rows in
-            rows.reduce(into: (down: Int64(0), up: Int64(0), peers: 0)) { sum, row in
-                sum.down += row.downloadRate
-                sum.up += row.uploadRate
-                sum.peers += row.peersConnected
-            }
-        }
+        let traffic = catalogue.traffic
         shared.statistics.withLock { statistics in
             statistics.count(\.secondsActive, elapsed)
-            (statistics.downloadRate, statistics.uploadRate) = (down, up)
-            statistics.peers = peers
+            statistics.downloadRate = traffic.downloadRate
+            statistics.uploadRate = traffic.uploadRate
+            statistics.peers = traffic.peersConnected
         }
     }
 
@@ -359,21 +343,23 @@ extension EngineError {
 // MARK: - Limits
 
 extension Seedbox {
-    /// Ends the seeding of those that have been seeded for as long as is wanted.
+    /// Ends the seeding of those that have been seeded for as long as is wanted: what has changed
+    /// is looked at each second, the others in turn, as nobody can ask for anything meanwhile.
     private func enforceLimits(now: Int64) {
         let rules = SeedingRules(settings)
-        let reached = catalogue.withRows { rows in
-            rows.indices.compactMap { index -> (TorrentID, ReachedLimit, LimitAction)? in
-                // In place: to copy ten thousand rows takes longer than all else here.
-                guard rows[index].state == .seeding else { return nil }
-                let rule = rules.rule(rows[index].seedingLimits, category: rows[index].category)
-                let id = rows[index].id
-                guard rule.hasLimits, let start = members[id]?.seedingSince else { return nil }
-                let facts = rows[index].seedingFacts(since: start, now: now)
-                return rule.verdict(facts).map { (id, $0.limit, $0.action) }
+        let changes = catalogue.changes(since: limitsRevision, atMost: Limits.eventRowsMax)
+        limitsRevision = changes.revision
+        var reached: [TorrentID: (limit: ReachedLimit, action: LimitAction)] = [:]
+        for row in changes.changed { reached[row.id] = verdict(row, rules, now: now) }
+        let (turn, turns) = (Int(ticks % Int64(Limits.limitLookSeconds)), Limits.limitLookSeconds)
+        catalogue.withRows { rows in
+            // In place: to copy rows takes longer than all else here.
+            for index in rows.count * turn / turns..<rows.count * (turn + 1) / turns {
+                guard let verdict = verdict(rows[index], rules, now: now) else { continue }
+                reached[rows[index].id] = verdict
             }
         }
-        for (id, limit, action) in reached {
+        for (id, (limit, action)) in reached {
             tell(.seedingDone, id)
             log.info(
                 "a limit of seeding is reached",
@@ -387,6 +373,15 @@ extension Seedbox {
                 Task { try? await remove([id], deletingData: action == .removeWithData) }
             }
         }
+    }
+
+    private func verdict(
+        _ row: TorrentRow, _ rules: SeedingRules, now: Int64
+    ) -> (limit: ReachedLimit, action: LimitAction)? {
+        guard row.state == .seeding else { return nil }
+        let rule = rules.rule(row.seedingLimits, category: row.category)
+        guard rule.hasLimits, let start = members[row.id]?.seedingSince else { return nil }
+        return rule.verdict(row.seedingFacts(since: start, now: now))
     }
 
     /// A limit that is no more, or has been raised, keeps no torrent from seeding.

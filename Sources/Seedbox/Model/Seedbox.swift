@@ -57,6 +57,8 @@ public actor Seedbox {
     var lastTick: Int64
     var ticks: Int64 = 0
     var ratesInUse: RateRule.Rates?
+    /// Up to where torrents have been looked at for limits of seeding.
+    var limitsRevision: UInt64 = 0
     /// As long as it holds against the schedule.
     var alternativeByHand: AlternativeByHand?
 

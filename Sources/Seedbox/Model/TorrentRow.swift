@@ -36,6 +36,17 @@ public enum TorrentState: String, CaseIterable, Sendable {
     }
 }
 
+extension TorrentState {
+    /// What its time is counted as.
+    fileprivate var activity: TimeSpent.Activity? {
+        switch self {
+        case .seeding: .seeding
+        case .downloading, .fetchingMetadata, .noSpace: .fetching
+        case .paused, .queued, .checking, .moving, .waitingForStorage, .failed: nil
+        }
+    }
+}
+
 /// How much a file matters against the others.
 public enum FilePriority: Int, CaseIterable, Sendable {
     case low = -1
@@ -95,7 +106,7 @@ public struct TorrentRow: Equatable, Sendable {
     public var name: String
     /// The folder that the content is in, or will be.
     public var folder: String
-    public var state: TorrentState
+    public var state: TorrentState { didSet { spent.turn(to: state.activity) } }
     /// What is wrong, in words; of a tracker, the disk or the torrent.
     public var error: TorrentTrouble?
 
@@ -132,9 +143,7 @@ public struct TorrentRow: Equatable, Sendable {
     public var started: Int64?
     /// When payload last passed.
     public var lastActive: Int64?
-    /// Seconds, over all runs.
-    public var secondsDownloading: Int64 = 0
-    public var secondsSeeding: Int64 = 0
+    var spent: TimeSpent
 
     public var isPrivate = false
     public var isSequential = false
@@ -176,6 +185,7 @@ public struct TorrentRow: Equatable, Sendable {
         self.folder = folder
         self.state = state
         self.added = added
+        spent = TimeSpent(state.activity)
     }
 }
 
@@ -218,6 +228,18 @@ public struct TorrentTrouble: Hashable, Sendable {
 }
 
 extension TorrentRow {
+    /// Seconds, over all runs.
+    public var secondsDownloading: Int64 {
+        get { spent[.fetching] }
+        set { spent[.fetching] = newValue }
+    }
+
+    /// Seconds, over all runs.
+    public var secondsSeeding: Int64 {
+        get { spent[.seeding] }
+        set { spent[.seeding] = newValue }
+    }
+
     public var isComplete: Bool { content != nil && bytesDone >= bytesWanted }
     public var bytesLeft: Int64 { max(0, bytesWanted - bytesDone) }
 

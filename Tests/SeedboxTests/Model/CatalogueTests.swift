@@ -46,9 +46,48 @@ import Testing
         #expect(catalogue.update(TorrentID(1)) { $0.uploaded = 0 })
         #expect(catalogue.revision == start)
         #expect(!catalogue.update(TorrentID(8)) { $0.uploaded = 1 })
-        catalogue.updateSilently { if $0.id == TorrentID(2) { $0.secondsSeeding = 5 } }
+    }
+
+    @Test func timePassesForAllByWhatTheyDoAndIsNoChange() {
+        let catalogue = catalogue(1...3)
+        func spent(_ id: Int64) -> [Int64?] {
+            let row = catalogue.row(TorrentID(id))
+            return [row?.secondsDownloading, row?.secondsSeeding]
+        }
+        catalogue.update(TorrentID(1)) { $0.secondsSeeding = 100 }
+        catalogue.update(TorrentID(2)) { $0.state = .downloading }
+        catalogue.update(TorrentID(3)) { $0.state = .paused }
+        let start = catalogue.revision
+        catalogue.pass(seconds: 5)
         #expect(catalogue.revision == start)
-        #expect(catalogue.row(TorrentID(2))?.secondsSeeding == 5)
+        #expect([1, 2, 3].map(spent) == [[0, 105], [5, 0], [0, 0]])
+        // To change something else, or to the same, counts nothing twice.
+        catalogue.update(TorrentID(2)) { $0.uploaded = 1 }
+        catalogue.update(TorrentID(2)) { $0.state = .noSpace }
+        catalogue.pass(seconds: 2)
+        catalogue.update(TorrentID(2)) { $0.state = .seeding }
+        catalogue.pass(seconds: 30)
+        #expect([1, 2, 3].map(spent) == [[0, 137], [7, 30], [0, 0]])
+        catalogue.update(TorrentID(1)) { $0.state = .paused }
+        catalogue.pass(seconds: 400)
+        #expect(spent(1) == [0, 137])
+        let again = catalogue.revision
+        catalogue.update(TorrentID(1)) { $0.state = .paused }
+        #expect(catalogue.revision == again)
+    }
+
+    @Test func trafficIsThatOfAllRowsHoweverTheyChange() {
+        let catalogue = catalogue(1...3)
+        catalogue.update(TorrentID(1)) { ($0.downloadRate, $0.peersConnected) = (7, 2) }
+        catalogue.update(TorrentID(2)) { ($0.downloadRate, $0.uploadRate) = (3, 9) }
+        catalogue.update(TorrentID(1)) { $0.downloadRate = 5 }
+        #expect(catalogue.traffic.downloadRate == 8)
+        #expect(catalogue.traffic.uploadRate == 9)
+        #expect(catalogue.traffic.peersConnected == 2)
+        catalogue.insert(row(2))
+        #expect(catalogue.traffic.downloadRate == 5)
+        catalogue.remove([TorrentID(1), TorrentID(3)])
+        #expect(catalogue.traffic == Traffic())
     }
 
     @Test func placesInTheQueueHaveNoGapsAndAreNoChange() {

@@ -1,5 +1,4 @@
-/// The rules of all torrents, thousands of which say nothing themselves: they are looked at each
-/// second.
+/// The rules of all torrents, thousands of which say nothing themselves.
 struct SeedingRules {
     private let categories: [String: SeedingLimits]
     private let everybody: SeedingLimits
