@@ -118,8 +118,8 @@ let house: [Room] = [
     room(
         "Seedbox",
         uses: [
-            "SwarmEngine", "SwarmScheduler", "Storage", "Discovery", "Metainfo", "Bencode",
-            "JSONText", "Hashing", "Units",
+            "SwarmEngine", "SwarmScheduler", "Storage", "Discovery", "Transport", "Metainfo",
+            "Bencode", "JSONText", "Hashing", "Units",
         ],
         packages: [
             HummingbirdCore, HTTPTypes, ServiceLifecycle, TOMLKit, Subprocess, SystemPackage,

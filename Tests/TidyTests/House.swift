@@ -64,8 +64,8 @@ struct House {
         "Seedbox": Room(
             floor: 6,
             imports: [
-                "SwarmEngine", "SwarmScheduler", "Storage", "Discovery", "Metainfo", "Bencode",
-                "JSONText", "Hashing", "Units", "HummingbirdCore", "HTTPTypes",
+                "SwarmEngine", "SwarmScheduler", "Storage", "Discovery", "Transport", "Metainfo",
+                "Bencode", "JSONText", "Hashing", "Units", "HummingbirdCore", "HTTPTypes",
                 "ServiceLifecycle", "TOMLKit", "Subprocess", "SystemPackage", "AsyncHTTPClient",
                 "NIOCore", "NIOPosix", "NIOHTTP1", "NIOHTTPTypes", "Logging", "CLinux",
                 "CWebPage",

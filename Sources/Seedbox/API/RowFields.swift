@@ -26,16 +26,20 @@ struct RowField: Sendable {
     static func named(_ names: String?) throws(HTTPFailure) -> [RowField] {
         guard let names, !names.isEmpty else { return all }
         var fields: [RowField] = []
-        for name in names.split(separator: ",") {
-            guard let field = all.first(where: { $0.name == name }) else {
+        var seen: Set<Substring> = []
+        for name in names.split(separator: ",") where seen.insert(name).inserted {
+            guard let field = byName[name] else {
                 throw HTTPFailure(
                     .badRequest, "no-such-field",
                     "\(String(name).shownInLog): a torrent has no such field")
             }
-            if !fields.contains(where: { $0.name == field.name }) { fields.append(field) }
+            fields.append(field)
         }
         return fields
     }
+
+    private static let byName = Dictionary(
+        all.map { ($0.name[...], $0) }, uniquingKeysWith: { first, _ in first })
 
     /// The shape of a row with any of the fields.
     static let schema = Schema.named(

@@ -103,8 +103,7 @@ public final class Authority: Sendable {
         guard isDirect else { return .unknown }
         switch remote {
         case .unixSocket: return .granted(Grant(name: "socket", scope: .admin))
-        case .address(let text) where !hasSecrets:
-            guard Endpoint(addressText: text, port: 0)?.isLoopback == true else { return .unknown }
+        case .address(let address) where !hasSecrets && address.isLoopback:
             return .granted(Grant(name: "local", scope: .admin))
         default: return .unknown
         }
@@ -236,9 +235,7 @@ extension Scope {
 extension Remote {
     /// What failures are counted by: whoever has one IPv6 address has 2^64 of them.
     fileprivate var failureKey: String {
-        guard case .address(let text) = self, let address = Endpoint(addressText: text, port: 0),
-            !address.isIPv4
-        else { return description }
+        guard case .address(let address) = self, !address.isIPv4 else { return description }
         return Endpoint(ipv6High: address.high, low: 0, port: 0).addressText
     }
 }

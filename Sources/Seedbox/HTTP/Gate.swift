@@ -111,13 +111,13 @@ struct Gate: Sendable {
 
 extension HTTPField.Name {
     /// What our own page and command line send with what changes something.
-    public static var swarmRequest: Self { named("X-Swarm-Request") }
-    static var host: Self { named("Host") }
-    static var secFetchSite: Self { named("Sec-Fetch-Site") }
-    static var secFetchMode: Self { named("Sec-Fetch-Mode") }
-    static var secFetchDestination: Self { named("Sec-Fetch-Dest") }
-    static var forwardedFor: Self { named("X-Forwarded-For") }
-    static var forwarded: Self { named("Forwarded") }
+    public static let swarmRequest = named("X-Swarm-Request")
+    static let host = named("Host")
+    static let secFetchSite = named("Sec-Fetch-Site")
+    static let secFetchMode = named("Sec-Fetch-Mode")
+    static let secFetchDestination = named("Sec-Fetch-Dest")
+    static let forwardedFor = named("X-Forwarded-For")
+    static let forwarded = named("Forwarded")
 
     /// Only for names that are written in code.
     static func named(_ name: StaticString) -> HTTPField.Name {

@@ -1,5 +1,6 @@
 public import HTTPTypes
 public import JSONText
+public import Units
 
 /// A request that has passed every check of the server: its host and origin are ours, its path is
 /// decoded and harmless, its body is within the route's bound, and its sender may do this.
@@ -46,15 +47,18 @@ public struct HTTPCall: Sendable {
 
 /// Who sends a request.
 public enum Remote: Hashable, Sendable, CustomStringConvertible {
-    /// An IP address without its port; the one that a trusted proxy names, if one does.
-    case address(String)
+    /// An IP address, without its port; the one that a trusted proxy names, if one does.
+    case address(Endpoint)
     /// Somebody on this machine whom the file's mode lets in.
     case unixSocket
+    /// Somebody who has left already.
+    case nobody
 
     public var description: String {
         switch self {
-        case .address(let address): address
+        case .address(let address): address.addressText
         case .unixSocket: "socket"
+        case .nobody: "nobody"
         }
     }
 }

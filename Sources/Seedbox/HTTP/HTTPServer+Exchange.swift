@@ -4,6 +4,7 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import Synchronization
+import Transport
 import Units
 
 extension HTTPServer {
@@ -26,7 +27,8 @@ extension HTTPServer {
         let rules = currentRules
         let admitted: Admitted
         do throws(HTTPFailure) {
-            admitted = try await admit(request.head, rules, remote(of: channel, isSocket, request))
+            admitted = try await admit(
+                request.head, rules, remote(of: channel, isSocket, request, rules))
         } catch {
             return try await refuse(request, error, writer, rules)
         }
@@ -49,9 +51,13 @@ extension HTTPServer {
         } catch {
             reply = error.reply
         }
-        let (gone, told) = AsyncStream<Void>.makeStream()
-        if reply.isEndless, !connections.makeEndless(channel, onLeaving: { told.finish() }) {
-            reply = HTTPFailure.busy.reply
+        var gone: AsyncStream<Void>?
+        if reply.isEndless {
+            let (stream, told) = AsyncStream<Void>.makeStream()
+            gone = stream
+            if !connections.makeEndless(channel, onLeaving: { told.finish() }) {
+                reply = HTTPFailure.busy.reply
+            }
         }
         logger.debug(
             "answered",
@@ -168,24 +174,21 @@ extension HTTPServer {
 
     /// Whoever sends: as the connection says, or as a trusted proxy does.
     private func remote(
-        of channel: any Channel, _ isSocket: Bool, _ request: Request
+        of channel: any Channel, _ isSocket: Bool, _ request: Request, _ rules: Rules
     ) -> (remote: Remote, isDirect: Bool) {
         let forwarded = request.headers[values: .forwardedFor]
         let isDirect = forwarded.isEmpty && request.headers[values: .forwarded].isEmpty
-        let proxies = currentRules.proxies
-        var here = channel.remoteAddress?.ipAddress.flatMap {
-            Endpoint(addressText: $0.prefix { $0 != "%" }, port: 0)
-        }
+        var here = Endpoint(channel.remoteAddress)?.address
+        guard !forwarded.isEmpty else { return (Remote(here, isSocket), isDirect) }
         let hops = forwarded.joined(separator: ",").split(separator: ",").reversed()
         for hop in hops {
-            if let here, !proxies.contains(where: { $0.contains(here) }) { break }
+            if let here, !rules.proxies.contains(where: { $0.contains(here) }) { break }
             guard here != nil || isSocket,
                 let next = Endpoint(addressText: hop.filter { $0 != " " }, port: 0)
             else { break }
             here = next
         }
-        guard let here else { return (isSocket ? .unixSocket : .address(""), isDirect) }
-        return (.address(here.addressText), isDirect)
+        return (Remote(here, isSocket), isDirect)
     }
 
     /// Says each foreign name once, so that its owner can allow it, and nobody can fill the log.
@@ -231,10 +234,15 @@ extension HTTPServer {
         _ reply: HTTPReply, for request: Request, _ writer: consuming ResponseWriter,
         _ rules: Rules, until gone: AsyncStream<Void>? = nil
     ) async throws {
-        var head = HTTPResponse(status: reply.status, headerFields: reply.headers)
-        head.headerFields[.date] = HTTPDate.text(Int64(time(nil)))
-        for (name, value) in Self.guards { head.headerFields[name] = value }
-        if reply.headers[.cacheControl] == nil { head.headerFields[.cacheControl] = "no-store" }
+        var head = HTTPResponse(status: reply.status, headerFields: Self.guards)
+        head.headerFields.append(
+            HTTPField(name: .date, value: HTTPDate.text(Int64(time(nil)))))
+        var saysHowLongItHolds = false
+        for field in reply.headers where !Self.guards.contains(where: { $0.name == field.name }) {
+            if field.name == .cacheControl { saysHowLongItHolds = true }
+            head.headerFields.append(field)
+        }
+        if !saysHowLongItHolds { head.headerFields.append(Self.notKept) }
         if let origin = rules.gate.friendlyOrigin(of: request.head) {
             head.headerFields[.accessControlAllowOrigin] = origin
             let others = head.headerFields[.vary].map { "\($0), " } ?? ""
@@ -243,7 +251,8 @@ extension HTTPServer {
         switch reply.body {
         case .bytes(let bytes):
             if ![.noContent, .notModified].contains(reply.status) {
-                head.headerFields[.contentLength] = "\(bytes.count)"
+                head.headerFields.append(
+                    HTTPField(name: .contentLength, value: "\(bytes.count)"))
             }
             guard request.method != .head, !bytes.isEmpty else {
                 return try await writer.writeResponse(head)
@@ -286,17 +295,22 @@ extension HTTPServer {
     }
 
     /// What every answer says, so that a browser does nothing with it that we did not mean.
-    static let guards: [(HTTPField.Name, String)] = [
-        (
-            .contentSecurityPolicy,
-            "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-        ),
-        (.xContentTypeOptions, "nosniff"),
-        (.named("Referrer-Policy"), "no-referrer"),
-        (.named("X-Frame-Options"), "DENY"),
-        (.named("Cross-Origin-Resource-Policy"), "same-origin"),
-        (.named("Cross-Origin-Opener-Policy"), "same-origin"),
+    private static let guards: HTTPFields = [
+        .contentSecurityPolicy:
+            "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+        .xContentTypeOptions: "nosniff",
+        .named("Referrer-Policy"): "no-referrer",
+        .named("X-Frame-Options"): "DENY",
+        .named("Cross-Origin-Resource-Policy"): "same-origin",
+        .named("Cross-Origin-Opener-Policy"): "same-origin",
     ]
+    private static let notKept = HTTPField(name: .cacheControl, value: "no-store")
+}
+
+extension Remote {
+    fileprivate init(_ address: Endpoint?, _ isSocket: Bool) {
+        self = address.map(Remote.address) ?? (isSocket ? .unixSocket : .nobody)
+    }
 }
 
 extension HTTPFailure {

@@ -35,12 +35,26 @@ struct RequestTarget: Sendable {
     /// One segment: no separator of any system, no way up, nothing that is still encoded, and
     /// nothing that ends a string.
     private static func segment(_ raw: Substring) -> String? {
-        guard !raw.isEmpty, let text = decoded(raw, plusIsSpace: false), text != ".", text != ".."
-        else { return nil }
+        guard !raw.isEmpty, raw != ".", raw != ".." else { return nil }
+        if raw.utf8.allSatisfy(isUnreserved) { return String(raw) }
+        guard let text = decoded(raw, plusIsSpace: false), text != ".", text != ".." else {
+            return nil
+        }
         let isHarmless = text.unicodeScalars.allSatisfy {
             $0.value >= 0x20 && $0.value != 0x7F && $0 != "/" && $0 != "\\" && $0 != "#"
         }
         return isHarmless && !isEncodedStill(text) ? text : nil
+    }
+
+    /// RFC 3986, 2.3: what always stands for itself. Most of what is asked for is nothing else.
+    private static func isUnreserved(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"),
+            UInt8(ascii: "."), UInt8(ascii: "~"):
+            true
+        default: false
+        }
     }
 
     private static func isEncodedStill(_ text: String) -> Bool {
@@ -65,6 +79,8 @@ struct RequestTarget: Sendable {
 
     /// Nil for what is not encoded as it should be, or no UTF-8.
     private static func decoded(_ raw: Substring, plusIsSpace: Bool) -> String? {
+        guard raw.utf8.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") })
+        else { return String(raw) }
         let raw = Array(raw.utf8)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(raw.count)

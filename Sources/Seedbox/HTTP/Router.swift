@@ -2,9 +2,37 @@ import HTTPTypes
 
 /// Finds the route of a request among those of all adapters.
 struct Router: Sendable {
-    private struct Entry: Sendable {
+    /// A class, as routes are large: to look at one is not to copy it.
+    private final class Entry: Sendable {
         let segments: [Segment]
+        let parameterCount: Int
         let route: Route
+
+        init(_ route: Route) {
+            segments = route.pattern.split(separator: "/").map { part in
+                part.hasPrefix("{") && part.hasSuffix("}")
+                    ? Segment.parameter(String(part.dropFirst().dropLast())) : .word(String(part))
+            }
+            parameterCount = segments.count {
+                if case .parameter = $0 { true } else { false }
+            }
+            self.route = route
+        }
+
+        func fits(_ path: [String]) -> Bool {
+            for index in segments.indices {
+                if case .word(let word) = segments[index], word != path[index] { return false }
+            }
+            return true
+        }
+
+        func parameters(of path: [String]) -> [String: String] {
+            var parameters: [String: String] = [:]
+            for (segment, text) in zip(segments, path) {
+                if case .parameter(let name) = segment { parameters[name] = text }
+            }
+            return parameters
+        }
     }
 
     private enum Segment: Sendable {
@@ -19,47 +47,28 @@ struct Router: Sendable {
         case nothing
     }
 
+    /// By the number of their segments; those with fewer parameters come first.
     private let entries: [Int: [Entry]]
 
     init(_ routes: [Route]) {
-        var entries: [Int: [Entry]] = [:]
-        for route in routes {
-            let segments = route.pattern.split(separator: "/").map { part in
-                part.hasPrefix("{") && part.hasSuffix("}")
-                    ? Segment.parameter(String(part.dropFirst().dropLast())) : .word(String(part))
-            }
-            entries[segments.count, default: []].append(Entry(segments: segments, route: route))
-        }
-        self.entries = entries
+        entries = Dictionary(grouping: routes.map(Entry.init), by: \.segments.count)
+            .mapValues { $0.sorted { $0.parameterCount < $1.parameterCount } }
     }
 
     /// A route whose segments are words is preferred to one with a parameter in that place. What
     /// is asked with HEAD is what is asked with GET.
     func match(_ method: HTTPRequest.Method, _ segments: [String]) -> Match {
-        var found: [(entry: Entry, parameters: [String: String])] = []
-        for entry in entries[segments.count] ?? [] {
-            guard let parameters = Self.parameters(of: entry, segments) else { continue }
-            found.append((entry, parameters))
-        }
-        guard let fewest = found.map(\.parameters.count).min() else { return .nothing }
-        found.removeAll { $0.parameters.count > fewest }
+        let candidates = entries[segments.count] ?? []
+        guard let first = candidates.first(where: { $0.fits(segments) }) else { return .nothing }
+        let fewest = first.parameterCount
         let wanted = method == .head ? .get : method
-        for candidate in [method, wanted] {
-            if let hit = found.first(where: { $0.entry.route.method == candidate }) {
-                return .route(hit.entry.route, parameters: hit.parameters)
+        var others: [HTTPRequest.Method] = []
+        for entry in candidates where entry.parameterCount == fewest && entry.fits(segments) {
+            if entry.route.method == wanted {
+                return .route(entry.route, parameters: entry.parameters(of: segments))
             }
+            others.append(entry.route.method)
         }
-        return .otherMethods(found.map(\.entry.route.method))
-    }
-
-    private static func parameters(of entry: Entry, _ segments: [String]) -> [String: String]? {
-        var parameters: [String: String] = [:]
-        for (expected, segment) in zip(entry.segments, segments) {
-            switch expected {
-            case .word(let word): if word != segment { return nil }
-            case .parameter(let name): parameters[name] = segment
-            }
-        }
-        return parameters
+        return .otherMethods(others)
     }
 }

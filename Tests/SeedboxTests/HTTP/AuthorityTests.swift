@@ -2,11 +2,12 @@ import Glibc
 import Hashing
 import Logging
 import Testing
+import Units
 
 @testable import Seedbox
 
 @Suite struct AuthorityTests {
-    private let stranger = Remote.address("203.0.113.7")
+    private let stranger = Remote(text: "203.0.113.7")
 
     private func authority(_ change: (inout Settings.API) -> Void) throws -> Authority {
         var settings = Settings.API()
@@ -24,16 +25,16 @@ import Testing
         let local = Authority.Verdict.granted(Grant(name: "local", scope: .admin))
         for address in ["127.0.0.1", "::1", "127.8.9.1"] {
             let verdict = await authority.judge(
-                nil, from: .address(address), isDirect: true, now: 0)
+                nil, from: Remote(text: address), isDirect: true, now: 0)
             #expect(verdict == local)
         }
-        for address in ["203.0.113.7", "10.0.0.1", "", "2001:db8::1"] {
+        for address in ["203.0.113.7", "10.0.0.1", "no address", "2001:db8::1"] {
             let verdict = await authority.judge(
-                nil, from: .address(address), isDirect: true, now: 0)
+                nil, from: Remote(text: address), isDirect: true, now: 0)
             #expect(verdict == .unknown)
         }
         // A proxy on this machine lets in whoever comes.
-        for remote in [Remote.address("127.0.0.1"), .unixSocket] {
+        for remote in [Remote(text: "127.0.0.1"), .unixSocket] {
             let verdict = await authority.judge(nil, from: remote, isDirect: false, now: 0)
             #expect(verdict == .unknown)
         }
@@ -41,7 +42,7 @@ import Testing
 
     @Test func aPasswordIsNeededEverywhereButAtTheSocket() async throws {
         let authority = try authority { $0.password = "open sesame" }
-        let local = Remote.address("127.0.0.1")
+        let local = Remote(text: "127.0.0.1")
         #expect(await authority.judge(nil, from: local, isDirect: true, now: 0) == .unknown)
         #expect(
             await authority.judge(nil, from: .unixSocket, isDirect: true, now: 0)
@@ -84,7 +85,7 @@ import Testing
             }
         }
         for shown in ["Bearer", "Bearer ", "Bearer secret-", "Digest x", "secret-admin", ""] {
-            let address = Remote.address("198.51.100.\(shown.count)")
+            let address = Remote(text: "198.51.100.\(shown.count)")
             #expect(
                 await authority.judge(shown, from: address, isDirect: true, now: 0) == .wrong)
         }
@@ -110,7 +111,7 @@ import Testing
         }
         #expect(left > 600)
         let other = await authority.judge(
-            basic("right"), from: .address("198.51.100.1"), isDirect: true, now: now)
+            basic("right"), from: Remote(text: "198.51.100.1"), isDirect: true, now: now)
         #expect(other == .granted(Grant(name: "password", scope: .admin)))
         let later = await authority.judge(
             basic("right"), from: stranger, isDirect: true, now: now + left)
@@ -198,6 +199,12 @@ import Testing
             table.attempt(by: "\(address)", now: Int64(address))
         }
         #expect(table.count == Limits.failedAddressesMax)
+    }
+}
+
+extension Remote {
+    fileprivate init(text: String) {
+        self = Endpoint(addressText: text, port: 0).map(Remote.address) ?? .nobody
     }
 }
 
