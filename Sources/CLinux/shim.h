@@ -87,6 +87,17 @@ struct thread_turns {
     unsigned long long period;
 };
 
+/// Puts the calling thread before all that have no priority, as soon as it has something to do
+/// (sched(7), SCHED_RR); -1 where that is not allowed. Threads that it starts are as others.
+static inline int go_before_others(unsigned int priority) {
+    struct thread_turns turns = {0};
+    turns.size = sizeof turns;
+    turns.policy = 2; // SCHED_RR
+    turns.flags = 1; // SCHED_FLAG_RESET_ON_FORK
+    turns.priority = priority;
+    return (int)syscall(SYS_sched_setattr, 0, &turns, 0u);
+}
+
 /// Asks for turns of so many nanoseconds on a processor for the calling thread, and for its
 /// niceness to be another by `niceness` where it may. Who takes shorter turns gets no more of them
 /// in all, but is let in sooner (sched_setattr(2), Linux 6.12; what is older takes no notice).

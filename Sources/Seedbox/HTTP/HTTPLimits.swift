@@ -37,11 +37,14 @@ extension Limits {
     /// Threads that answer: they render lists and wait for nothing, and one that renders a long
     /// part does not keep another connection waiting.
     static let httpThreads = 2
-    /// Turns on a processor that these threads ask for: shorter than those of threads that hash
-    /// and copy, who would otherwise keep an answer waiting for several turns of theirs.
+    /// The priority of these threads where the system allows one (setrlimit(2), RLIMIT_RTPRIO), the
+    /// least there is: an answer is a millisecond of work that somebody waits for. Without it, it
+    /// waits for turns of those that hash and copy; and so it would for who holds a lock, to whom a
+    /// `Mutex` lends the priority.
+    static let httpPriority: UInt32 = 1
+    /// Where it does not: turns on a processor that are shorter than those of the others, and what
+    /// is added to their niceness, if the system allows that (RLIMIT_NICE).
     static let httpTurnNanoseconds: UInt = 100_000
-    /// What is added to their niceness where the system allows that (setrlimit(2), RLIMIT_NICE):
-    /// an answer is a millisecond of work that somebody waits for.
     static let httpNiceness: Int32 = -5
     /// Seconds for answers that are under way when the service stops.
     static let lastAnswersSeconds: Int64 = 2

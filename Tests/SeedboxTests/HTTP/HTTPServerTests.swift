@@ -1,6 +1,10 @@
+import CLinux
+import Dispatch
+import Foundation
 import Glibc
 import HTTPTypes
 import JSONText
+import Synchronization
 import Testing
 import Units
 
@@ -35,8 +39,8 @@ import Units
             reply.isEndless = true
             return reply
         },
-        Route(.get, "/niceness", .read, "Of whom it answers, and of whom it starts") { _ in
-            .text("\(ownNiceness()) \(nicenessOfNewThread())")
+        Route(.get, "/policy", .read, "Of who answers, and of whom that starts") { _ in
+            .text("\(ownPolicy()) \(onNewThread(ownPolicy))")
         },
         Route(.get, "/fails", .read, "Fails") { _ throws(HTTPFailure) in
             throw HTTPFailure(.conflict, "no", "it's \"so\"")
@@ -66,12 +70,20 @@ import Units
 
     @Test func whoAnswersGoesFirstWhereItMayAndWhomItStartsDoesNot() async throws {
         try await withServer(Self.routes) { server async throws in
-            let (own, text) = (ownNiceness(), try await server.request(.get, "/niceness").text)
-            let hurried = "\(own + Limits.httpNiceness) \(max(0, own + Limits.httpNiceness))"
-            // As root it always may.
-            let isAllowed = text == hurried || geteuid() != 0 && text == "\(own) \(own)"
-            #expect(isAllowed, "\(text)")
+            let text = try await server.request(.get, "/policy").text
+            let isAllowed = onNewThread { go_before_others(Limits.httpPriority) } == 0
+            #expect(isAllowed || geteuid() != 0)
+            #expect(text == (isAllowed ? "\(SCHED_RR) \(SCHED_OTHER)" : "0 0"))
         }
+    }
+
+    @Test func whoMayNotGoFirstIsLessNiceWhereThatIsAllowed() {
+        let own = ownNiceness()
+        let niceness = onNewThread {
+            _ = take_turns(Limits.httpTurnNanoseconds, Limits.httpNiceness)
+            return ownNiceness()
+        }
+        #expect(niceness == own + Limits.httpNiceness || geteuid() != 0 && niceness == own)
     }
 
     @Test func otherMethodsAreNamed() async throws {
@@ -295,11 +307,20 @@ import Units
 
 private func ownNiceness() -> Int32 { getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0) }
 
-private func nicenessOfNewThread() -> Int32 {
-    var thread = pthread_t()
-    var found: UnsafeMutableRawPointer?
-    pthread_create(
-        &thread, nil, { _ in UnsafeMutableRawPointer(bitPattern: Int(ownNiceness()) + 100) }, nil)
-    pthread_join(thread, &found)
-    return Int32(Int(bitPattern: found) - 100)
+/// Without the flag that says what becomes of threads that it starts.
+private func ownPolicy() -> Int32 { sched_getscheduler(0) & 0xFF }
+
+/// What it is on a thread that the calling one starts.
+private func onNewThread(_ body: @escaping @Sendable () -> Int32) -> Int32 {
+    final class Found: Sendable {
+        let value = Mutex<Int32>(-1)
+        let isThere = DispatchSemaphore(value: 0)
+    }
+    let found = Found()
+    Thread.detachNewThread {
+        found.value.withLock { $0 = body() }
+        found.isThere.signal()
+    }
+    found.isThere.wait()
+    return found.value.withLock { $0 }
 }
