@@ -15,10 +15,12 @@ minute hits both:
 - how long full lists of 16 fields and deltas take, to the last byte of the answer: one after the
   other, on one connection, in a process of its own. A delta is `recently-active`, and ours also
   `?since=` with the last revision;
-- the same deltas while content is fetched through the same daemon from a `swarm seed`, both without
-  limits, again and again after a first time. That content is zeros, so that its seed has little to
-  read. In turns with each delta a program is asked that does nothing but compute for as long as a
-  delta takes in quiet: how late that is, the machine is.
+- the same deltas while three contents are fetched through the daemon, each from a `swarm seed`, all
+  without limits, again and again after a first time. They are zeros, so that who seeds them has
+  little to read, and small, so that the memory that they are written to is that of the one before:
+  a host that has to give other memory takes its time. In turns with each delta a program is asked
+  that does nothing but compute for as long as a delta takes in quiet: how late that is, the machine
+  is.
 
 All of it happens in a network namespace of its own, and in one session: processors are divided
 among sessions first (sched(7), "The autogroup feature"), and who waits for whom depends on that.
@@ -40,10 +42,11 @@ import time
 import bench
 from daemons import FIELDS, Swarm, Transmission
 from seeds import ADDRESS, Tracker, make_large, make_torrents
-from timing import Yardstick, percentile, processor_times, times
+from timing import Awake, Yardstick, percentile, processor_times, times
 
 HEADING = "## Ten thousand seeds"
 BUSY_SECONDS = 20
+FETCHED = ["first.bin", "second.bin", "third.bin"]
 # What is measured, its name, how it is written, and what it may be at most.
 FIGURES = [
     ("first", "first list after the start, s", "{:.2f}", 1),
@@ -128,74 +131,83 @@ def measure_busy_answers(daemon, requests, yardstick, row):
 
 
 class Fetching:
-    """Fetches the large content again and again through the daemon, until it is left: in a process
-    of its own, as a user beside the one who measures. Begins with one fetch that does not count,
-    since memory that the machine has not used before comes slowly."""
+    """Fetches large contents through the daemon until it is left, each again and again in a process
+    of its own, as users beside the one who measures: while one ends and begins anew, others go on.
+    Begins with one fetch of each that does not count, as a machine gives memory slowly that was not
+    in use before."""
 
-    def __init__(self, daemon, metainfo):
-        self.user = type(daemon)(daemon.place / "user", daemon.content, daemon.place / "unused")
-        self.user.port = daemon.port
-        self.metainfo, self.folder = metainfo, daemon.downloads
-        self.bytes, self.seconds = multiprocessing.Value("q", 0), multiprocessing.Value("d", 0)
-        self.is_warm, self.is_over = multiprocessing.Event(), multiprocessing.Event()
-        self.process = multiprocessing.Process(target=self.run, daemon=True)
+    def __init__(self, daemon, metainfos):
+        self.users = [FetchingUser(daemon, number, *each) for number, each in enumerate(metainfos)]
 
     def __enter__(self):
-        self.process.start()
+        for user in self.users:
+            user.process.start()
         bench.wait_until(
-            "the first fetch is done", 300,
-            lambda: self.is_warm.is_set() or not self.process.is_alive())
+            "the first fetches are done", 300,
+            lambda: all(
+                user.is_warm.is_set() or not user.process.is_alive() for user in self.users))
+        self.start, self.before = time.monotonic(), self.bytes
         return self
 
     def __exit__(self, *_):
-        self.is_over.set()
-        self.process.join()
-        shutil.rmtree(self.user.place)
-        if self.process.exitcode != 0:
-            raise RuntimeError("the fetch has failed")
+        self.rate = (self.bytes - self.before) / (time.monotonic() - self.start)
+        for user in self.users:
+            user.is_over.set()
+        for user in self.users:
+            user.end()
 
     @property
-    def rate(self):
-        return self.bytes.value / max(self.seconds.value, 0.001)
+    def bytes(self):
+        return sum(user.bytes.value for user in self.users)
+
+
+class FetchingUser:
+    def __init__(self, daemon, number, name, metainfo):
+        self.user = type(daemon)(
+            daemon.place / f"user-{number}", daemon.content, daemon.place / f"unused-{number}")
+        self.user.port = daemon.port
+        self.metainfo, self.folder, self.file = metainfo, daemon.downloads, daemon.downloads / name
+        self.bytes = multiprocessing.Value("q", 0)
+        self.is_warm, self.is_over = multiprocessing.Event(), multiprocessing.Event()
+        self.process = multiprocessing.Process(target=self.run, daemon=True)
+
+    def end(self):
+        self.process.join()
+        shutil.rmtree(self.user.place)
+        shutil.rmtree(self.user.downloads)
+        if self.process.exitcode != 0:
+            raise RuntimeError("the fetch has failed")
 
     def run(self):
         # Who has started it ends it.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         while not self.is_over.is_set():
-            count, seconds = self.fetch()
-            if self.is_warm.is_set():
-                self.bytes.value += count
-                self.seconds.value += seconds
+            self.fetch()
             self.is_warm.set()
         self.user.close()
 
     def fetch(self):
-        """The bytes that came, and in how many seconds."""
         number = self.user.add(self.metainfo, self.folder)
-        begin, first, done = None, 0, 0
+        before = self.bytes.value
         while not self.is_over.is_set():
             row = self.user.rpc(
                 "torrent-get", ids=[number],
                 fields=["sizeWhenDone", "leftUntilDone", "percentDone", "error", "errorString"]
             )["torrents"][0]
-            # Of a torrent that has just been added, both are 0.
-            done = row["sizeWhenDone"] - row["leftUntilDone"]
             if row["error"] == 3:
                 raise RuntimeError(f"the fetch has failed: {row['errorString']}")
-            if done > 0 and begin is None:
-                begin, first = time.monotonic(), done
+            # Of a torrent that has just been added, both are 0.
+            self.bytes.value = before + row["sizeWhenDone"] - row["leftUntilDone"]
             if row["percentDone"] == 1:
                 break
-            time.sleep(0.25)
-        seconds = time.monotonic() - begin if begin is not None else 0
+            time.sleep(0.1)
         self.user.rpc("torrent-remove", ids=[number], **{"delete-local-data": True})
-        file = self.folder / "large.bin"
-        bench.wait_until("the fetched content is removed", 60, lambda: not file.exists())
-        return done - first, seconds
+        bench.wait_until(
+            "the fetched content is removed", 60, lambda: not self.file.exists(), 0.02)
 
 
-def measure(daemon, tracker, yardstick, large, options):
+def measure(daemon, tracker, yardstick, larges, options):
     tracker.ask("/reset")
     row = {"kind": daemon.kind}
     daemon.start()
@@ -218,9 +230,10 @@ def measure(daemon, tracker, yardstick, large, options):
     row["announces"] = sum(told["counts"].values()) - sum(before.values())
     row["late"] = told["overdue"]
     row["events"] = told["counts"]
-    measure_answers(daemon, options.requests, row)
-    with Fetching(daemon, large) as fetching:
-        measure_busy_answers(daemon, options.requests, yardstick, row)
+    with Awake():
+        measure_answers(daemon, options.requests, row)
+        with Fetching(daemon, larges) as fetching:
+            measure_busy_answers(daemon, options.requests, yardstick, row)
     row["busy_rate"] = fetching.rate / 1e6
     row["stop"] = daemon.stop()
     row["load"] = os.getloadavg()[0]
@@ -241,10 +254,13 @@ def section(rows, kinds, versions, options):
             f"then follow an idle {options.idle:.0f} s, in which as many announce as do after "
             f"months with half an hour between announces, {options.requests} lists and "
             f"{options.requests * 3} deltas, and deltas for {BUSY_SECONDS} s or more of each kind "
-            "while large content is fetched through the same daemon, again and again after a first "
-            "time. In turns with these a program is asked that only computes for as long as such a "
-            "delta takes in quiet, with the niceness and the turns of a thread that answers: it is "
-            f"late by what the machine is. Medians of {options.rounds} "
+            f"while {len(FETCHED)} contents of {options.fetch_gib:g} GiB are fetched through the "
+            "same daemon, each again and again after a first time. In turns with these a program "
+            "is asked that only computes for as long as such a delta takes in quiet, with the "
+            "priority of a thread that answers: it is late by what the machine is. While answers "
+            "are timed, the processors are kept from halting, as a host wakes a virtual one when "
+            "it comes to it; and who measures has a priority, so "
+            f"that its own waits do not count. Medians of {options.rounds} "
             f"round{'s' if options.rounds > 1 else ''} of one sitting, in which the daemons take "
             "turns, by `make seedboxbench`.", 100), "",
         f"{bench.machine()}; load of the machine {min(loads):.1f} to {max(loads):.1f}, "
@@ -261,13 +277,13 @@ def section(rows, kinds, versions, options):
     return "\n".join(lines) + "\n"
 
 
-def start_seed(place, folder, metainfo):
-    torrent = place / "large.torrent"
+def start_seed(place, name, metainfo):
+    torrent = place / f"{name}.torrent"
     torrent.write_bytes(metainfo)
     with open(place / "seed.log", "ab") as log:
         return subprocess.Popen(
-            [os.environ["SWARM"], "seed", torrent, "--data", folder, "--port", "0", "--no-dht",
-             "--no-lsd", "--state-dir", place / "seed-state"],
+            [os.environ["SWARM"], "seed", torrent, "--data", place / "large", "--port", "0",
+             "--no-dht", "--no-lsd", "--state-dir", place / f"{name}-state"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0)
 
 
@@ -279,8 +295,10 @@ def run(place, options):
     daemons = []
     try:
         metainfos = make_torrents(place / "content", options.count, tracker)
-        large = make_large(place / "large", options.fetch_gib, tracker)
-        processes.append(start_seed(place, place / "large", large))
+        larges = []
+        for name in FETCHED:
+            larges.append((name, make_large(place / "large", name, options.fetch_gib, tracker)))
+            processes.append(start_seed(place, *larges[-1]))
         for kind in kinds:
             daemon = known[kind](place / kind, place / "content", place / f"{kind}-fetched")
             daemons.append(daemon)
@@ -288,7 +306,7 @@ def run(place, options):
         rows = []
         for number in range(options.rounds):
             for daemon in daemons:
-                row = measure(daemon, tracker, yardstick, large, options)
+                row = measure(daemon, tracker, yardstick, larges, options)
                 rows.append(row)
                 print(f"{number + 1}/{options.rounds}", json.dumps(row), flush=True)
     finally:
@@ -320,7 +338,7 @@ def main():
     parser.add_argument("--settle", type=float, default=60, help="seconds before memory is read")
     parser.add_argument("--idle", type=float, default=60, help="seconds in which nothing is asked")
     parser.add_argument("--requests", type=int, default=200, help="full lists that are timed")
-    parser.add_argument("--fetch-gib", type=float, default=4, help="what is fetched, GiB at a time")
+    parser.add_argument("--fetch-gib", type=float, default=0.5, help="each that is fetched, GiB")
     parser.add_argument("--daemons", default="swarm,transmission")
     parser.add_argument("--write", help="the document to write into")
     options = parser.parse_args()

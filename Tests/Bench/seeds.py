@@ -147,14 +147,14 @@ def make_torrents(folder, count, tracker):
     return metainfos
 
 
-def make_large(folder, gibibytes, tracker):
+def make_large(folder, name, gibibytes, tracker):
     """A file of zeros, and its metainfo."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     piece, count = 1 << 20, int(gibibytes * 1024)
-    with open(folder / "large.bin", "wb") as file:
+    with open(folder / name, "wb") as file:
         file.truncate(piece * count)
     info = {
-        "length": piece * count, "name": "large.bin", "piece length": piece,
+        "length": piece * count, "name": name, "piece length": piece,
         "pieces": hashlib.sha1(bytes(piece)).digest() * count}
     return bencode({
         "announce": f"http://127.0.0.1:{tracker.port}/announce?for=fetch", "info": info})

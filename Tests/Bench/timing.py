@@ -1,14 +1,10 @@
 """How long answers take, and how long the machine would let any answer take."""
-import ctypes
 import http.client
 import multiprocessing
 import os
-import platform
 import signal
 import socket
 import statistics
-import struct
-import threading
 import time
 
 import bench
@@ -23,7 +19,7 @@ def times(count, pause, *asks, seconds=0):
     """Milliseconds that each of so many took, or of more in so many seconds; a list for each of
     those that are asked in turns."""
     taken, end = [[] for _ in asks], time.monotonic() + seconds
-    hurry(-10)
+    hurry(2)
     while len(taken[0]) < count or time.monotonic() < end:
         for ask, times in zip(asks, taken):
             start = time.monotonic()
@@ -34,22 +30,44 @@ def times(count, pause, *asks, seconds=0):
     return taken
 
 
-def hurry(niceness):
-    """Who measures goes first where that is allowed: its own waits are not those of a daemon."""
-    # sched_setattr(2), for which Python has no name: who takes turns of 0.1 ms is let in soon.
-    number = {"x86_64": 314, "aarch64": 274}.get(platform.machine())
-    if number:
-        turns = struct.pack("<IIQiIQQQ", 48, 0, 0, 0, 0, 100_000 if niceness else 0, 0, 0)
-        ctypes.CDLL(None).syscall(number, 0, turns, 0)
+def hurry(priority):
+    """Goes before who has less priority, where that is allowed. Who measures goes first: its own
+    waits are not those of a daemon."""
+    policy = os.SCHED_RR if priority else os.SCHED_OTHER
     try:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+        os.sched_setscheduler(0, policy, os.sched_param(priority))
     except PermissionError:
         pass
 
 
+class Awake:
+    """Keeps the processors from halting: a virtual one that halts is woken when its host comes to
+    it. Whoever has anything to do goes before what does this."""
+
+    def __enter__(self):
+        self.processes = [
+            multiprocessing.Process(target=self.spin, daemon=True)
+            for _ in os.sched_getaffinity(0)]
+        for process in self.processes:
+            process.start()
+        return self
+
+    def __exit__(self, *_):
+        for process in self.processes:
+            process.kill()
+            process.join()
+
+    def spin(self):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        while True:
+            pass
+
+
 class Yardstick:
-    """A program that answers over HTTP after so much work, in turns and with the niceness that our
-    daemon's threads have for their answers: what it is late by is not a daemon's doing."""
+    """A program that answers over HTTP after so much work, with the priority that our daemon's
+    threads have for their answers: what it is late by is not a daemon's doing."""
 
     def __init__(self):
         self.port = bench.free_port()
@@ -79,7 +97,7 @@ class Yardstick:
     def serve(self):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        hurry(-5)
+        hurry(1)
         with socket.create_server(("127.0.0.1", self.port)) as listener:
             connection, _ = listener.accept()
         while request := connection.recv(4096):
