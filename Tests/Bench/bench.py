@@ -2,6 +2,7 @@
 import os
 import platform
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -41,6 +42,47 @@ def wait_until(what, seconds, holds, pause=0.1):
 def own_environment():
     """Ours, without what would steer the program."""
     return {k: v for k, v in os.environ.items() if not k.startswith("SWARM_")}
+
+
+class Connection:
+    """As little of HTTP as it takes: what a client does with an answer is not to count."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=600)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def ask(self, method, path, body=b"", headers=""):
+        """The head and the body of the answer."""
+        self.socket.sendall(
+            f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n"
+            f"{headers}\r\n".encode() + body)
+        # Who sends an answer in two parts may wait for what says that the first has come.
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        data = self.more()
+        while (end := data.find(b"\r\n\r\n")) < 0:
+            data += self.more()
+        head, parts = data[:end].decode(), [data[end + 4:]]
+        if length := re.search(r"(?i)\r\ncontent-length: *(\d+)", head):
+            missing = int(length[1]) - len(parts[0])
+            while missing > 0:
+                parts.append(self.more())
+                missing -= len(parts[-1])
+            return head, b"".join(parts)
+        last = parts[0][-5:]
+        # No line ends in JSON.
+        while last != b"0\r\n\r\n":
+            parts.append(self.more())
+            last = (last + parts[-1])[-5:]
+        return head, b"".join(re.split(rb"(?:^|\r\n)[0-9A-Fa-f]+\r\n", b"".join(parts)))
+
+    def more(self):
+        data = self.socket.recv(1 << 20)
+        if not data:
+            raise ConnectionError("the connection was closed")
+        return data
+
+    def close(self):
+        self.socket.close()
 
 
 def end(process, number=signal.SIGTERM, seconds=15):

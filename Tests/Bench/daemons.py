@@ -1,7 +1,6 @@
 """The daemons that are measured, spoken to as their users speak to them."""
 import base64
 import hashlib
-import http.client
 import json
 import os
 import pathlib
@@ -62,15 +61,14 @@ class Daemon:
             self.connection.close()
         self.connection = None
 
-    def send(self, method, path, body=None, headers={}):
-        """The status, the headers and the body of an answer."""
+    def send(self, method, path, body=b"", headers=""):
+        """The status, the head and the body of an answer."""
         if self.connection is None:
-            self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
+            self.connection = bench.Connection(self.port)
         try:
-            self.connection.request(method, path, body=body, headers=headers)
-            answer = self.connection.getresponse()
-            return answer.status, answer.headers, answer.read()
-        except (OSError, http.client.HTTPException):
+            head, answer = self.connection.ask(method, path, body, headers)
+            return int(head.split(" ", 2)[1]), head, answer
+        except OSError:
             self.close()
             raise
 
@@ -78,14 +76,14 @@ class Daemon:
         """The bytes of the answer."""
         body = json.dumps({"method": method, "arguments": arguments}).encode()
         for _ in range(2):
-            status, headers, answer = self.send(
+            status, head, answer = self.send(
                 "POST", "/transmission/rpc", body,
-                {"X-Transmission-Session-Id": self.session, "Content-Type": "application/json"})
+                f"X-Transmission-Session-Id: {self.session}\r\nContent-Type: application/json\r\n")
             if status == 200:
                 return answer
             if status != 409:
                 break
-            self.session = headers["X-Transmission-Session-Id"]
+            self.session = re.search(r"(?i)\r\nx-transmission-session-id: *(\S+)", head)[1]
         raise RuntimeError(f"{self.kind}: {method} is answered with {status}: {answer[:200]}")
 
     def rpc(self, method, **arguments):

@@ -1,5 +1,4 @@
 """How long answers take, and how long the machine would let any answer take."""
-import http.client
 import multiprocessing
 import os
 import signal
@@ -73,22 +72,20 @@ class Yardstick:
         self.port = bench.free_port()
         self.process = multiprocessing.Process(target=self.serve, daemon=True)
         self.process.start()
-        self.connection = http.client.HTTPConnection("127.0.0.1", self.port)
+        self.connection = None
         bench.wait_until("the yardstick answers", 10, self.is_up)
         self.least = statistics.median(times(100, 0.01, lambda: self.ask(0))[0])
 
     def is_up(self):
         try:
-            self.ask(0)
+            self.connection = bench.Connection(self.port)
             return True
         except OSError:
-            self.connection.close()
             return False
 
     def ask(self, milliseconds):
         """Takes as much longer than `least` as is asked for, or a little more."""
-        self.connection.request("GET", f"/{milliseconds}")
-        self.connection.getresponse().read()
+        self.connection.ask("GET", f"/{milliseconds}")
 
     def end(self):
         self.connection.close()
