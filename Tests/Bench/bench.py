@@ -73,7 +73,7 @@ class Connection:
         while last != b"0\r\n\r\n":
             parts.append(self.more())
             last = (last + parts[-1])[-5:]
-        return head, b"".join(re.split(rb"(?:^|\r\n)[0-9A-Fa-f]+\r\n", b"".join(parts)))
+        return head, unchunked(b"".join(parts))
 
     def more(self):
         data = self.socket.recv(1 << 20)
@@ -83,6 +83,15 @@ class Connection:
 
     def close(self):
         self.socket.close()
+
+
+def unchunked(data):
+    """The body that comes in chunks (RFC 9112, 7.1)."""
+    parts, start = [], 0
+    while size := int(data[start:(end := data.index(b"\r\n", start))], 16):
+        parts.append(data[end + 2:end + 2 + size])
+        start = end + 4 + size
+    return b"".join(parts)
 
 
 def end(process, number=signal.SIGTERM, seconds=15):
