@@ -55,7 +55,7 @@ FIGURES = [
     ("rss", "resident memory, MiB", "{:.1f}", 64),
     ("anon", "of that anonymous, MiB", "{:.1f}", None),
     ("cpu", "idle, % of a core", "{:.2f}", 4),
-    ("announces", "announces in the idle minute", "{:.0f}", None),
+    ("announces", "announces while idle", "{:.0f}", None),
     ("late", "announces overdue after it", "{:.0f}", None),
     ("list_median", "full list, median, ms", "{:.1f}", None),
     ("list_p99", "full list, 99 %, ms", "{:.1f}", 60),
