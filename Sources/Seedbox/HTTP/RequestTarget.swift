@@ -36,7 +36,8 @@ struct RequestTarget: Sendable {
     /// nothing that ends a string.
     private static func segment(_ raw: Substring) -> String? {
         guard !raw.isEmpty, raw != ".", raw != ".." else { return nil }
-        if raw.utf8.allSatisfy(isUnreserved) { return String(raw) }
+        // Most of what is asked for is nothing but what always stands for itself.
+        if raw.utf8.allSatisfy(\.isUnreservedInURL) { return String(raw) }
         guard let text = decoded(raw, plusIsSpace: false), text != ".", text != ".." else {
             return nil
         }
@@ -44,17 +45,6 @@ struct RequestTarget: Sendable {
             $0.value >= 0x20 && $0.value != 0x7F && $0 != "/" && $0 != "\\" && $0 != "#"
         }
         return isHarmless && !isEncodedStill(text) ? text : nil
-    }
-
-    /// RFC 3986, 2.3: what always stands for itself. Most of what is asked for is nothing else.
-    private static func isUnreserved(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"),
-            UInt8(ascii: "."), UInt8(ascii: "~"):
-            true
-        default: false
-        }
     }
 
     private static func isEncodedStill(_ text: String) -> Bool {

@@ -43,7 +43,7 @@ struct TimeSpent: Equatable, Sendable {
     subscript(activity: Activity) -> Int64 {
         get {
             let past = activity == .fetching ? fetched : seeded
-            return activity == self.activity ? past + current : past
+            return activity == self.activity ? past &+ current : past
         }
         set {
             settle()
@@ -54,12 +54,13 @@ struct TimeSpent: Equatable, Sendable {
         }
     }
 
+    /// What is added to may come from a damaged store, which is no reason to trap.
     private var current: Int64 { clock.map { $0.seconds - since } ?? 0 }
 
     private mutating func settle() {
         switch activity {
-        case .fetching: fetched += current
-        case .seeding: seeded += current
+        case .fetching: fetched &+= current
+        case .seeding: seeded &+= current
         case nil: break
         }
         since = clock?.seconds ?? 0

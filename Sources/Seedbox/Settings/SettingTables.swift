@@ -145,8 +145,8 @@ extension SettingForm where Value == String {
 }
 
 extension UInt8 {
-    /// Letters, digits and `-._~`.
-    fileprivate var isUnreservedInURL: Bool {
+    /// Letters, digits and `-._~` (RFC 3986, 2.3).
+    var isUnreservedInURL: Bool {
         switch self {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
