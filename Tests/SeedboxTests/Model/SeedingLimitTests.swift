@@ -39,6 +39,20 @@ import Units
         await box.box.shutdown()
     }
 
+    @Test func aSeedAtWhichNothingHappensReachesALimitInItsTurn() async throws {
+        let box = try await TestBox.open("box", in: scratch)
+        let torrent = TestTorrent("Album")
+        try torrent.write(to: box.folder)
+        let id = try await box.box.add(AddRequest(.manifest(torrent.manifest))).id
+        try await box.wait(for: id, "seeds") { $0.state == .seeding && $0.isComplete }
+        // Two rounds, so that nothing is left that has changed.
+        for second in 1...20 { await box.box.tick(now: Seedbox.now + Int64(second)) }
+        try await box.box.changeSettings(SettingsChanges(["seeding": ["time": 1]]))
+        for second in 21...30 { await box.box.tick(now: Seedbox.now + Int64(second)) }
+        try await box.wait(for: id, "is paused by the limit") { $0.limitReached == .seedTime }
+        await box.box.shutdown()
+    }
+
     @Test func aLimitThatIsRaisedIsNotTheReasonAnyMore() async throws {
         let (box, id) = try await paused()
         func reached() -> ReachedLimit? { box.box.catalogue.row(id)?.limitReached }
