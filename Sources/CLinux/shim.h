@@ -17,6 +17,7 @@
 
 extern int renameat2(int, const char *, int, const char *, unsigned int);
 extern int fallocate(int, int, long, long);
+extern int sync_file_range(int, long, long, unsigned int);
 extern int pthread_setname_np(unsigned long, const char *);
 extern long syscall(long, ...);
 
@@ -38,6 +39,11 @@ static inline int rename_without_replacing(
 /// Gives the file its blocks up to `length`; EOPNOTSUPP where the file system cannot.
 static inline int allocate_blocks(int descriptor, long length) {
     return fallocate(descriptor, 0, 0, length);
+}
+
+/// Has the system begin to write these bytes of the file to the disk, if it has not yet.
+static inline int begin_to_write_out(int descriptor, long offset, long length) {
+    return sync_file_range(descriptor, offset, length, 2u); // SYNC_FILE_RANGE_WRITE
 }
 
 /// Notes beside the content of an open file what it is a part of (xattr(7)); -1 where no notes are

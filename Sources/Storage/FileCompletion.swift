@@ -12,6 +12,43 @@ extension FileStore {
         let error: StorageError
     }
 
+    /// Has what is not synced of the pieces begin its way to the disk, so that `sync` has little
+    /// to wait for.
+    ///
+    /// Nothing is promised by it, and a disk that fails is for `sync` to tell of: it still does,
+    /// since nothing is waited for here (sync_file_range(2)).
+    func beginToWriteOut(_ pieces: [PieceIndex]) {
+        let (unsynced, slots) = state.withLock { ($0.unsynced, $0.slots) }
+        for range in runs(of: pieces) {
+            layout.forEachSegment(of: range) { segment in
+                let file = segment.file
+                let isInParts = isInParts(slots[file.position])
+                let number = isInParts ? Self.partsNumber : file.rawValue
+                guard !segment.isPad, let descriptor = unsynced[number] else { return }
+                let begin = segment.offset + (isInParts ? layout.files[file.position].offset : 0)
+                let end = begin + segment.length
+                for offset in stride(from: begin, to: end, by: Int(Limits.writeOutBytes)) {
+                    let length = min(Limits.writeOutBytes, end - offset)
+                    _ = medium.writeOut(descriptor.rawValue, offset, length)
+                }
+            }
+        }
+    }
+
+    /// The bytes of pieces, those of neighbours as one.
+    private func runs(of pieces: [PieceIndex]) -> [ByteRange] {
+        var runs: [ByteRange] = []
+        for piece in pieces.sorted() {
+            let range = layout.byteRange(of: piece)
+            if let last = runs.last, last.upperBound == range.lowerBound {
+                runs[runs.count - 1] = ByteRange(last.lowerBound..<range.upperBound)
+            } else {
+                runs.append(range)
+            }
+        }
+        return runs
+    }
+
     /// Makes everything that was written before this call durable.
     ///
     /// - Returns: the numbers of the files that were synced, and those that could not be. What was

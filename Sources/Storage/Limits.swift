@@ -10,6 +10,11 @@ enum Limits {
     static let extentLengthMin = 16 << 10
     /// Bytes of verified pieces that begin an epoch: what a crash makes us hash again.
     static let epochBytes: Int64 = 64 << 20
+    /// Bytes of verified pieces after which they begin their way to the disk, and of the longest
+    /// run that goes at once: many enough that they lie together there and the calls cost less than
+    /// they save, and few enough that the system, which may not be interrupted while it finds
+    /// places for them, does not keep who has to answer waiting.
+    static let writeOutBytes: Int64 = 4 << 20
     /// Nanoseconds after the first verified piece that an epoch begins at the latest.
     static let epochNanoseconds: Int64 = 5_000_000_000
     /// Files with unsynced bytes that begin an epoch: each holds a descriptor until it is synced.

@@ -7,7 +7,9 @@ import Units
 /// A piece that was verified is in the *tail* until an *epoch* has synced its bytes; only then is
 /// it recorded as had. The tail is noted often, so that after a crash it is hashed again and not
 /// downloaded again, and is never trusted. An epoch begins when 64 MiB are unsynced, or 5 seconds
-/// after the first piece. In an epoch, files that are whole and synced get their final names.
+/// after the first piece; until then, bytes go on their way to the disk as pieces are verified, so
+/// that an epoch has little to wait for. In an epoch, files that are whole and synced get their
+/// final names.
 final class ResumeJournal: Sendable {
     struct Events: Sendable {
         /// A file got its final name, or had it.
@@ -31,6 +33,7 @@ final class ResumeJournal: Sendable {
     struct Pace: Sendable {
         var epochBytes = Limits.epochBytes
         var epochNanoseconds = Limits.epochNanoseconds
+        var writeOutBytes = Limits.writeOutBytes
         var unsyncedFilesMax = Limits.unsyncedFilesMax
         var unsyncedBytesMax = Limits.unsyncedBytesMax
         var unnotedBytesMax = Limits.unnotedBytesMax
@@ -46,6 +49,9 @@ final class ResumeJournal: Sendable {
         /// Verified since the epoch began that began last.
         var unsynced: [PieceIndex] = []
         var unsyncedBytes: Int64 = 0
+        /// Of these, those that wait to go on their way to the disk.
+        var toWriteOut: [PieceIndex] = []
+        var bytesToWriteOut: Int64 = 0
         /// What the running epoch is about.
         var syncing: [PieceIndex] = []
         var syncingBytes: Int64 = 0
@@ -138,12 +144,26 @@ final class ResumeJournal: Sendable {
             state.unjournalledBytes += length
             state.verifiedBytes += length
             count(piece, -1, &state)
+            state.toWriteOut.append(piece)
+            state.bytesToWriteOut += length
             if isTooMuch(state) { behind.store(true, ordering: .relaxed) }
             return state.unsyncedBytes >= pace.epochBytes
                 || unsyncedFiles >= pace.unsyncedFilesMax || state.wantedLacking == 0
         }
+        beginToWriteOut()
         if due { beginEpoch() } else { setEpochTimer() }
         noteTail()
+    }
+
+    /// On the lane of syncs: that one may wait for a disk that has much to do.
+    private func beginToWriteOut() {
+        let pieces = state.withLock { state -> [PieceIndex] in
+            guard state.bytesToWriteOut >= pace.writeOutBytes else { return [] }
+            defer { state.toWriteOut = [] }
+            state.bytesToWriteOut = 0
+            return state.toWriteOut
+        }
+        if !pieces.isEmpty { pool.run(.sync) { [files] in files.beginToWriteOut(pieces) } }
     }
 
     /// Whether a crash would cost more than it may, or a restart take longer, as the disk of the
@@ -375,6 +395,8 @@ final class ResumeJournal: Sendable {
             state.adopted = []
             state.unsynced = []
             state.unsyncedBytes = 0
+            state.toWriteOut = []
+            state.bytesToWriteOut = 0
             defer { state.waiting = [] }
             return Epoch(waiting: state.waiting, closes: state.closes)
         }

@@ -100,6 +100,49 @@ private typealias File = TestTorrent.File
         #expect(crowds.all == [1, 1, 1])
     }
 
+    @Test func bytesBeginTheirWayToTheDiskWhereverTheyAreKept() throws {
+        let bench = try Bench()
+        let torrent = try TestTorrent(
+            [
+                File(path: ["a"], bytes: TestTorrent.random(20_000, seed: 1)),
+                File(path: ["b"], bytes: TestTorrent.random(7 << 20, seed: 2)),
+                File(path: ["c"], bytes: TestTorrent.random(1 << 20, seed: 3)),
+            ], pieceLength: 6 << 20, kind: .v1)
+        let begun = Collected<[Int64?]>()
+        let inode = { @Sendable (file: Int32) -> Int64 in
+            var status = stat()
+            fstat(file, &status)
+            return Int64(status.st_ino)
+        }
+        var medium = Medium()
+        medium.writeOut = {
+            begun.append([inode($0), $1, $2])
+            return 0
+        }
+        let files = try FileStore(
+            torrent.metainfo, in: bench.folder, wanted: [FileIndex(1)], creatingFolder: true,
+            allocation: .sparse, openFiles: bench.openFiles, medium: medium)
+        files.beginToWriteOut([PieceIndex(0)])
+        #expect(begun.all.isEmpty, "nothing was written")
+        try torrent.bytes(of: 0).withUnsafeBytes { try files.write($0, at: 0) }
+        files.beginToWriteOut([PieceIndex(0)])
+        let parts = begun.all.first?.first ?? nil
+        let wanted = begun.all.last?.first ?? nil
+        #expect(parts != wanted)
+        let rest = Int64((2 << 20) - 20_000)
+        #expect(
+            begun.all == [
+                [parts, 0, 20_000], [wanted, 0, 4 << 20], [wanted, 4 << 20, rest],
+            ])
+        try torrent.bytes(of: 1).withUnsafeBytes { try files.write($0, at: 6 << 20) }
+        files.beginToWriteOut([PieceIndex(1)])
+        #expect(begun.all.count == 5)
+        #expect(begun.all.last == [parts, torrent.layout.files[2].offset, 1 << 20])
+        #expect(files.sync().failed.isEmpty)
+        files.beginToWriteOut([PieceIndex(0), PieceIndex(1)])
+        #expect(begun.all.count == 5, "all is on the disk")
+    }
+
     @Test func theEndOfAFileIsAnError() throws {
         let bench = try Bench()
         let torrent = try TestTorrent(single: 100_000)

@@ -381,6 +381,44 @@ private typealias File = TestTorrent.File
         #expect(try open(Bench(scratch: bench.scratch)).had.setCount == 4)
     }
 
+    @Test func whatIsVerifiedBeginsItsWayToTheDiskBeforeItsEpoch() throws {
+        var pace = ResumeJournal.Pace()
+        pace.writeOutBytes = 3 * 32768
+        let begun = Collected<Range<Int64>>()
+        let synced = Collected<Int32>()
+        var medium = Medium()
+        medium.writeOut = { _, offset, length in
+            begun.append(offset..<(offset + length))
+            // As of a file system that knows no such call.
+            errno = ENOSYS
+            return -1
+        }
+        medium.sync = {
+            synced.append($0)
+            return fdatasync($0)
+        }
+        let storage = try open(bench, medium: medium, pace: pace)
+        // A job on the lane of syncs comes after what was sent there.
+        let wait = { () throws -> Void in
+            let _: Bool = try answer { answer in bench.pool.run(.sync) { answer(true) } }
+        }
+        try put(0..<2, storage)
+        try wait()
+        #expect(begun.all.isEmpty)
+        try put(5..<6, storage)
+        try wait()
+        #expect(begun.all == [0..<65536, 163_840..<196_608])
+        #expect(synced.all.isEmpty)
+        try put(2..<4, storage)
+        #expect(try storage.flushed() == nil)
+        // What an epoch has synced need not be begun with any more.
+        try put(6..<8, storage)
+        try wait()
+        #expect(begun.all.count == 2)
+        #expect(synced.all.count == 1)
+        #expect(storage.had.setCount == 7)
+    }
+
     @Test func anEpochBeginsByItselfAfterAWhile() throws {
         var pace = ResumeJournal.Pace()
         pace.epochNanoseconds = 1_000_000
