@@ -31,8 +31,11 @@ extension Limits {
     /// Torrents that are opened at once at the start, so that neither the disk nor the event loops
     /// have more to do than they can.
     static let opensAtOnceMax = 32
-    /// How often counters are written: what a crash forgets of them at most.
+    /// How often the counters are written of those at which something happened: what a crash
+    /// forgets of them at most.
     static let noteSeconds = 20
+    /// How often those of seeds are at which nothing happened: how long they have been that.
+    static let noteAllSeconds = 3_600
     /// Torrents at which nothing happens are asked how they are once in so many seconds.
     static let idlePollSeconds = 30
     /// Seeds at which nothing happens are looked at once in so many seconds, whether they have

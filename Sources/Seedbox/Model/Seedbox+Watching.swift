@@ -261,11 +261,17 @@ extension Seedbox {
         }
     }
 
-    /// Writes the counters of those at which something happened since the last time.
+    /// Writes the counters of those at which something happened since the last time, and of some of
+    /// the others in turn, for which nothing but time has passed.
     func noteCounters(everything: Bool = false) {
         let changes = catalogue.changes(since: notedRevision)
-        let rows =
-            everything || !changes.isComplete ? catalogue.withRows { $0 } : changes.changed
+        let turns = Limits.noteAllSeconds / Limits.noteSeconds
+        let turn = Int(ticks / Int64(Limits.noteSeconds) % Int64(turns))
+        let rows = catalogue.withRows { rows in
+            guard changes.isComplete, !everything else { return rows }
+            let others = rows[rows.count * turn / turns..<rows.count * (turn + 1) / turns]
+            return changes.changed + others.filter { $0.state == .seeding }
+        }
         let records = rows.compactMap { row in
             members[row.id].map { SeedboxRecord(row, $0) }
         }
@@ -380,7 +386,10 @@ extension Seedbox {
     ) -> (limit: ReachedLimit, action: LimitAction)? {
         guard row.state == .seeding else { return nil }
         let rule = rules.rule(row.seedingLimits, category: row.category)
-        guard rule.hasLimits, let start = members[row.id]?.seedingSince else { return nil }
+        // One that is paused may still be on its way to that, or be checked: it does not seed.
+        guard rule.hasLimits, let member = members[row.id], !member.isPaused,
+            let start = member.seedingSince
+        else { return nil }
         return rule.verdict(row.seedingFacts(since: start, now: now))
     }
 

@@ -1,5 +1,6 @@
 import Hashing
 import JSONText
+import Storage
 import Testing
 import Units
 
@@ -50,6 +51,39 @@ import Units
         try await box.box.changeSettings(SettingsChanges(["seeding": ["time": 1]]))
         for second in 21...30 { await box.box.tick(now: Seedbox.now + Int64(second)) }
         try await box.wait(for: id, "is paused by the limit") { $0.limitReached == .seedTime }
+        await box.box.shutdown()
+    }
+
+    @Test func aCheckOfWhatIsPausedReachesNoLimit() async throws {
+        let (box, id) = try await paused()
+        let events = box.box.events()
+        try await box.box.changeSettings(
+            SettingsChanges(["seeding": ["action": "remove-with-data"]]))
+        try await box.box.recheck([id])
+        try await eventually("it is checked") {
+            await box.box.members[id]?.isToBeChecked != true
+        }
+        for second in 1...10 { await box.box.tick(now: Seedbox.now + Int64(second)) }
+        try await box.wait(for: id, "is paused") { $0.state == .paused && $0.isComplete }
+        #expect(TestTorrent("Album").isWhole(in: box.folder))
+        await box.box.shutdown()
+        let told = await events.reduce(into: [Settings.Event]()) { $0.append($1.kind) }
+        #expect(!told.contains(.seedingDone))
+    }
+
+    @Test func aCrashForgetsAnHourOfAQuietSeedAtMost() async throws {
+        let box = try await TestBox.open("box", in: scratch)
+        let torrent = TestTorrent("Album")
+        try torrent.write(to: box.folder)
+        let id = try await box.box.add(AddRequest(.manifest(torrent.manifest))).id
+        try await box.wait(for: id, "seeds") { $0.state == .seeding && $0.isComplete }
+        let seconds = 2 * Int64(Limits.noteAllSeconds)
+        for second in 1...seconds { await box.box.tick(now: Seedbox.now + second) }
+        var noted: Int64 = 0
+        try box.box.stored { store throws(SessionStoreError) in
+            try store.eachSeedboxRecord { noted = $0.secondsSeeding }
+        }
+        #expect(noted > Int64(Limits.noteAllSeconds - 2 * Limits.noteSeconds))
         await box.box.shutdown()
     }
 
