@@ -2,6 +2,7 @@
 #define SWARM_CLINUX_H
 
 #include <malloc.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -102,6 +103,12 @@ static inline int go_before_others(unsigned int priority) {
     turns.flags = 1; // SCHED_FLAG_RESET_ON_FORK
     turns.priority = priority;
     return (int)syscall(SYS_sched_setattr, 0, &turns, 0u);
+}
+
+/// Ends that: the calling thread has no priority any more.
+static inline int go_with_others(void) {
+    struct sched_param none = {0};
+    return sched_setscheduler(0, 0x40000000, &none); // SCHED_OTHER, SCHED_RESET_ON_FORK
 }
 
 /// Asks for turns of so many nanoseconds on a processor for the calling thread, and for its

@@ -42,6 +42,10 @@ extension Limits {
     /// waits for turns of those that hash and copy; and so it would for who holds a lock, to whom a
     /// `Mutex` lends the priority.
     static let httpPriority: UInt32 = 1
+    /// Of a hundred parts of the time between two looks, how many a thread may use and keep it:
+    /// more than somebody takes who asks for one list of ten thousand after the other, and pauses.
+    static let httpPriorityShareMax: Int64 = 75
+    static let httpPriorityLookSeconds: Int64 = 1
     /// Where it does not: turns on a processor that are shorter than those of the others, and what
     /// is added to their niceness, if the system allows that (RLIMIT_NICE).
     static let httpTurnNanoseconds: UInt = 100_000

@@ -52,7 +52,7 @@ extension HTTPServer {
             reply = error.reply
         }
         var gone: AsyncStream<Void>?
-        if reply.isEndless {
+        if reply.isEndless, request.method != .head {
             let (stream, told) = AsyncStream<Void>.makeStream()
             gone = stream
             if !connections.makeEndless(channel, onLeaving: { told.finish() }) {

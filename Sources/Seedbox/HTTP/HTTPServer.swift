@@ -76,10 +76,7 @@ public final class HTTPServer: Service {
         }
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: Limits.httpThreads)
         for loop in loops.makeIterator() {
-            loop.execute {
-                guard go_before_others(Limits.httpPriority) != 0 else { return }
-                _ = take_turns(Limits.httpTurnNanoseconds, Limits.httpNiceness)
-            }
+            loop.execute { LoopPriority.take(on: loop) }
         }
         do {
             try await withTaskExecutorPreference(LoopExecutor(loops.next())) {

@@ -78,6 +78,16 @@ where Parts.Element == [UInt8], Parts.Failure == Never {
 extension Seedbox {
     /// What a torrent cannot tell, as it is not known yet or has just gone, is left out.
     nonisolated func details(of id: TorrentID, _ needs: TorrentNeeds) async -> FetchedDetails {
+        guard !needs.isEmpty else { return FetchedDetails() }
+        // Not on the thread that answers: they may have to be read, for thousands one by one.
+        return await withTaskExecutorPreference(globalConcurrentExecutor) {
+            await fetchedDetails(of: id, needs)
+        }
+    }
+
+    private nonisolated func fetchedDetails(
+        of id: TorrentID, _ needs: TorrentNeeds
+    ) async -> FetchedDetails {
         var details = FetchedDetails()
         if needs.contains(.about), let about = try? await about(of: id) {
             details.comment = about.comment ?? ""
