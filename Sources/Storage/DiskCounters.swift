@@ -12,6 +12,8 @@ public final class DiskCounters: Sendable {
         public var reads = LatencyHistogram()
         public var writes = LatencyHistogram()
         public var syncs = LatencyHistogram()
+        /// Beginnings of writes to the disk, which take long where it has much to do.
+        public var writeOuts = LatencyHistogram()
         /// Calls that failed.
         public var readErrors: Int64 = 0
         public var writeErrors: Int64 = 0
@@ -78,6 +80,11 @@ public final class DiskCounters: Sendable {
                 reading.writes.record(time)
                 reading.bytesWritten += Int64(max(0, count))
                 if count < 0 { reading.writeErrors += 1 }
+            }
+        }
+        counted.writeOut = { file, offset, length in
+            tally.timed({ medium.writeOut(file, offset, length) }) { reading, _, time in
+                reading.writeOuts.record(time)
             }
         }
         counted.sync = { file in

@@ -15,8 +15,9 @@ extension FileStore {
     /// Has what is not synced of the pieces begin its way to the disk, so that `sync` has little
     /// to wait for.
     ///
-    /// Nothing is promised by it, and a disk that fails is for `sync` to tell of: it still does,
-    /// since nothing is waited for here (sync_file_range(2)).
+    /// Nothing is promised by it, and a disk that fails is for `sync` to tell of. Most of what
+    /// fails it hears of itself, since nothing is waited for here (sync_file_range(2)); but bytes
+    /// for which ext4 finds no place are gone after this call, and are not missed by a sync.
     func beginToWriteOut(_ pieces: [PieceIndex]) {
         let (unsynced, slots) = state.withLock { ($0.unsynced, $0.slots) }
         for range in runs(of: pieces) {
@@ -29,11 +30,18 @@ extension FileStore {
                 let end = begin + segment.length
                 for offset in stride(from: begin, to: end, by: Int(Limits.writeOutBytes)) {
                     let length = min(Limits.writeOutBytes, end - offset)
-                    _ = medium.writeOut(descriptor.rawValue, offset, length)
+                    let result = medium.writeOut(descriptor.rawValue, offset, length)
+                    let code = errno
+                    // Where the call is not known, or not allowed, nothing is lost by it.
+                    guard result != 0, Self.lossErrors.contains(code) else { continue }
+                    state.withLock { $0.notBegun[number] = code }
                 }
             }
         }
     }
+
+    /// What a file system says that could not find a place for bytes.
+    private static let lossErrors: Set<Int32> = [EIO, ENOSPC, EDQUOT, EROFS, EUCLEAN, EBADMSG]
 
     /// The bytes of pieces, those of neighbours as one.
     private func runs(of pieces: [PieceIndex]) -> [ByteRange] {
@@ -55,21 +63,25 @@ extension FileStore {
     ///   written to the latter since their last sync may be lost although reading it still
     ///   succeeds, so what is cached of them is dropped: the next read comes from the disk.
     func sync() -> (synced: [UInt32], failed: [SyncFailure]) {
-        let (files, folders) = state.withLock { state in
+        let (files, folders, notBegun) = state.withLock { state in
             defer {
                 state.unsynced = [:]
                 state.unsyncedFolders = []
+                state.notBegun = [:]
             }
-            return (state.unsynced, state.unsyncedFolders)
+            return (state.unsynced, state.unsyncedFolders, state.notBegun)
         }
         var synced: [UInt32] = []
         var failed: [SyncFailure] = []
         for (number, descriptor) in files.sorted(by: { $0.key < $1.key }) {
-            if retrying({ medium.sync(descriptor.rawValue) }) == 0 {
+            var code = retrying({ medium.sync(descriptor.rawValue) }) == 0 ? 0 : errno
+            if code == 0 { code = notBegun[number] ?? 0 }
+            guard code != 0 else {
                 synced.append(number)
                 continue
             }
-            let error = StorageError(errno: errno, path: root.name(of: elements(of: number)))
+            let error = StorageError(errno: code, path: root.name(of: elements(of: number)))
+            failedSyncs.add(1, ordering: .sequentiallyConsistent)
             posix_fadvise(descriptor.rawValue, 0, 0, POSIX_FADV_DONTNEED)
             failed.append(SyncFailure(number: number, error: error))
         }
@@ -99,6 +111,7 @@ extension FileStore {
             }
             guard retrying({ medium.sync(descriptor.rawValue) }) != 0 else { return nil }
             let code = errno
+            failedSyncs.add(1, ordering: .sequentiallyConsistent)
             posix_fadvise(descriptor.rawValue, 0, 0, POSIX_FADV_DONTNEED)
             return StorageError(errno: code, path: root.name(of: elements(of: number)))
         } catch {

@@ -36,6 +36,9 @@ public final class FileStore: Sendable {
         /// Files with bytes that are not synced, each with a descriptor so that an error of the
         /// medium is not lost with it.
         var unsynced: [UInt32: Descriptor] = [:]
+        /// Of these, those whose bytes the system could not begin to write, and dropped: it may say
+        /// so only once, and not to who syncs.
+        var notBegun: [UInt32: Int32] = [:]
         /// Files that were made since `takeCreated` was last called.
         var created: [FileIndex] = []
         /// Files under their final names as they were when they got there or were checked.
@@ -62,6 +65,8 @@ public final class FileStore: Sendable {
     private let allocation: Allocation
     let medium: Medium
     let counters: DiskCounters
+    /// How often a file could not be synced: what was written before may be lost.
+    let failedSyncs = Atomic<Int>(0)
     let openFiles: OpenFiles
     private let number: UInt64
 

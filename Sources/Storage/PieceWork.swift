@@ -1,5 +1,7 @@
+import Glibc
 import Hashing
 import Metainfo
+import Synchronization
 import Units
 
 /// The part of a piece's journey that happens on its lane: hash what comes in order while it is in
@@ -12,6 +14,9 @@ final class PieceWork: @unchecked Sendable {
     private let offset: Int64
     private let length: UInt32
     private var hasher: PieceHasher
+    /// How many syncs had failed when the piece was begun: since another did, what was written of
+    /// it may be lost, although it has been hashed.
+    let failedSyncs: Int
     /// The first error; nothing is written after it.
     private var failure: StorageError?
     private var hasReported = false
@@ -23,6 +28,7 @@ final class PieceWork: @unchecked Sendable {
         self.offset = files.layout.byteRange(of: piece).lowerBound
         self.length = files.layout.length(of: piece)
         self.hasher = PieceHasher(length: length, expected: expected)
+        self.failedSyncs = files.failedSyncs.load(ordering: .sequentiallyConsistent)
     }
 
     /// Hashes and writes the blocks that the extent holds; gives the first error of the piece.
@@ -66,6 +72,12 @@ final class PieceWork: @unchecked Sendable {
         if let failure { throw failure }
         if hasher.firstMissing != nil { try hashFromDisk() }
         let verdict = hasher.verdict(expected)
+        if verdict != .verified, failedSyncs != files.failedSyncs.load(ordering: .relaxed) {
+            // Maybe bytes that the disk has lost were read back: that is nobody's fault who sent
+            // them, and the sync has told of it.
+            hasReported = true
+            throw StorageError(errno: EIO, path: files.folder)
+        }
         files.counters.checked(verdict)
         return verdict
     }

@@ -61,8 +61,9 @@ public final class PieceWriter: Sendable {
     private let extentLength: Int
     private let state: Mutex<State>
     private let listener = Mutex<UInt64>(0)
-    /// Called on the lane when a piece is verified, before its completion.
-    private let verified: @Sendable (PieceIndex) -> Void
+    /// Called on the lane when a piece is verified, before its completion, with how many syncs had
+    /// failed when it was begun.
+    private let verified: @Sendable (PieceIndex, _ failedSyncs: Int) -> Void
     /// Called on the lane with an error of the disk.
     private let failed: @Sendable (StorageError) -> Void
 
@@ -72,7 +73,7 @@ public final class PieceWriter: Sendable {
     public init(
         _ metainfo: Metainfo, files: FileStore, pool: DiskPool, memory: ExtentMemory,
         had: Bitfield, relieved: @escaping @Sendable () -> Void,
-        verified: @escaping @Sendable (PieceIndex) -> Void = { _ in },
+        verified: @escaping @Sendable (PieceIndex, _ failedSyncs: Int) -> Void = { _, _ in },
         failed: @escaping @Sendable (StorageError) -> Void = { _ in }
     ) {
         self.files = files
@@ -202,7 +203,7 @@ public final class PieceWriter: Sendable {
         do throws(StorageError) {
             let verdict = try work.finish()
             if verdict == .verified {
-                verified(piece)
+                verified(piece, work.failedSyncs)
             } else {
                 reopen([piece])
             }

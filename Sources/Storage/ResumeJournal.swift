@@ -52,6 +52,8 @@ final class ResumeJournal: Sendable {
         /// Of these, those that wait to go on their way to the disk.
         var toWriteOut: [PieceIndex] = []
         var bytesToWriteOut: Int64 = 0
+        /// A job for these is on its way.
+        var writesOut = false
         /// What the running epoch is about.
         var syncing: [PieceIndex] = []
         var syncingBytes: Int64 = 0
@@ -134,10 +136,16 @@ final class ResumeJournal: Sendable {
     // MARK: - What happens to pieces
 
     /// Its bytes are written and have been hashed.
-    func pieceVerified(_ piece: PieceIndex) {
+    ///
+    /// - Parameter failedSyncs: how many syncs had failed when the first of them was written. Since
+    ///   another did, they may be lost, and are hashed from the disk before the piece is had.
+    func pieceVerified(_ piece: PieceIndex, failedSyncs: Int) {
         let unsyncedFiles = files.unsyncedFileCount
+        var isSuspect = false
         let due = state.withLock { state -> Bool in
-            guard state.verified.insert(piece) else { return false }
+            // A sync that fails from now on finds the piece among what it suspects.
+            isSuspect = files.failedSyncs.load(ordering: .sequentiallyConsistent) != failedSyncs
+            guard !isSuspect, state.verified.insert(piece) else { return false }
             let length = Int64(layout.length(of: piece))
             state.unsynced.append(piece)
             state.unsyncedBytes += length
@@ -150,20 +158,35 @@ final class ResumeJournal: Sendable {
             return state.unsyncedBytes >= pace.epochBytes
                 || unsyncedFiles >= pace.unsyncedFilesMax || state.wantedLacking == 0
         }
+        if isSuspect {
+            var suspects = Bitfield(count: layout.pieceCount)
+            suspects.insert(piece)
+            return events.suspect(suspects)
+        }
         beginToWriteOut()
         if due { beginEpoch() } else { setEpochTimer() }
         noteTail()
     }
 
-    /// On the lane of syncs: that one may wait for a disk that has much to do.
+    /// On the lane of syncs: that one may wait for a disk that has much to do. No more than one job
+    /// of this at a time, so that an epoch that is due does not wait for many.
     private func beginToWriteOut() {
-        let pieces = state.withLock { state -> [PieceIndex] in
-            guard state.bytesToWriteOut >= pace.writeOutBytes else { return [] }
-            defer { state.toWriteOut = [] }
-            state.bytesToWriteOut = 0
-            return state.toWriteOut
+        let begins = state.withLock { state -> Bool in
+            guard !state.writesOut, state.bytesToWriteOut >= pace.writeOutBytes else {
+                return false
+            }
+            state.writesOut = true
+            return true
         }
-        if !pieces.isEmpty { pool.run(.sync) { [files] in files.beginToWriteOut(pieces) } }
+        guard begins else { return }
+        pool.run(.sync) { [self] in
+            let pieces = state.withLock { state in
+                defer { (state.toWriteOut, state.bytesToWriteOut) = ([], 0) }
+                state.writesOut = false
+                return state.toWriteOut
+            }
+            files.beginToWriteOut(pieces)
+        }
     }
 
     /// Whether a crash would cost more than it may, or a restart take longer, as the disk of the
@@ -395,8 +418,7 @@ final class ResumeJournal: Sendable {
             state.adopted = []
             state.unsynced = []
             state.unsyncedBytes = 0
-            state.toWriteOut = []
-            state.bytesToWriteOut = 0
+            (state.toWriteOut, state.bytesToWriteOut) = ([], 0)
             defer { state.waiting = [] }
             return Epoch(waiting: state.waiting, closes: state.closes)
         }

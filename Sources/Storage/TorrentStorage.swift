@@ -85,9 +85,9 @@ public final class TorrentStorage: Sendable {
         self.writer = PieceWriter(
             metainfo, files: files, pool: resources.pool, memory: resources.memory, had: had,
             relieved: { if !journal.isBehind { events(.relieved) } },
-            verified: { piece in
+            verified: { piece, failedSyncs in
                 watch.succeeded()
-                journal.pieceVerified(piece)
+                journal.pieceVerified(piece, failedSyncs: failedSyncs)
             },
             failed: { watch.failed($0) })
         suspects.listener.withLock { $0 = { [weak self] in self?.recheck($0, reporting: []) } }

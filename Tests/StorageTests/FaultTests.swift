@@ -20,10 +20,27 @@ import Units
         self.id = try bench.store().add(torrent, in: bench.folder).id
     }
 
-    private func open() throws -> TorrentStorage {
+    private func open(
+        pace: ResumeJournal.Pace = ResumeJournal.Pace()
+    ) throws -> TorrentStorage {
         try bench.open(
-            torrent, record: id, store: bench.store(), medium: disk.medium,
+            torrent, record: id, store: bench.store(), medium: disk.medium, pace: pace,
             events: { [events] in events.append($0) })
+    }
+
+    /// What the kernel could not write it drops; a later read gets the disk's old bytes.
+    private func lose(_ range: Range<Int>) {
+        let descriptor = Glibc.open(bench.folder + "/film.mkv.part", O_WRONLY)
+        let zeros = [UInt8](repeating: 0, count: range.count)
+        #expect(pwrite(descriptor, zeros, range.count, off_t(range.lowerBound)) == range.count)
+        Glibc.close(descriptor)
+    }
+
+    private func write(_ block: Int, of piece: Int, _ storage: TorrentStorage) {
+        let begin = block * Int(blockLength)
+        torrent.bytes(of: piece)[begin..<(begin + Int(blockLength))].withUnsafeBytes { bytes in
+            _ = storage.write(PieceIndex(piece), begin: UInt32(begin), bytes: bytes)
+        }
     }
 
     @Test("F1 a full disk is said once, costs nothing that is had, and ends")
@@ -140,10 +157,7 @@ import Units
         for piece in 2..<6 {
             #expect(try storage.put(torrent.bytes(of: piece), as: piece).isVerified)
         }
-        // The kernel drops what it could not write; a later read gets the disk's old bytes.
-        let descriptor = Glibc.open(bench.folder + "/film.mkv.part", O_WRONLY)
-        #expect(pwrite(descriptor, [0, 0, 0], 3, 3 * 32768) == 3)
-        Glibc.close(descriptor)
+        lose(3 * 32768..<3 * 32768 + 3)
         disk.set { $0.syncErrors = [EIO] }
         #expect(try storage.flushed()?.kind == .io)
         #expect(!storage.had.contains(PieceIndex(3)))
@@ -159,6 +173,65 @@ import Units
         try storage.putAllMissing(torrent)
         #expect(try storage.flushed() == nil)
         #expect(bench.scratch.holds(torrent.bytes, in: "save/film.mkv"))
+    }
+
+    @Test("F4 what a failed sync lost of a piece that was not complete is fetched again")
+    func f4Unfinished() throws {
+        let storage = try open()
+        write(0, of: 1, storage)
+        disk.set { $0.syncErrors = [EIO] }
+        #expect(try storage.put(torrent.bytes(of: 0), as: 0).isVerified)
+        #expect(try storage.flushed()?.kind == .io)
+        lose(32768..<49152)
+        write(1, of: 1, storage)
+        // All of its blocks were right when they came.
+        let outcome: PieceOutcome = try answer {
+            storage.finish(PieceIndex(1), completion: $0)
+        }
+        #expect(outcome.isVerified)
+        while events.all.compactMap(\.lost).isEmpty || storage.had.setCount < 1 { usleep(1000) }
+        #expect(events.all.compactMap(\.lost) == [[PieceIndex(1)]])
+        #expect(!storage.had.contains(PieceIndex(1)))
+        try storage.putAllMissing(torrent)
+        #expect(try storage.flushed() == nil)
+        #expect(bench.scratch.holds(torrent.bytes, in: "save/film.mkv"))
+    }
+
+    @Test("F4 nobody is blamed for bytes that a failed sync lost")
+    func f4Blame() throws {
+        let storage = try open()
+        write(1, of: 1, storage)
+        disk.set { $0.syncErrors = [EIO] }
+        #expect(try storage.put(torrent.bytes(of: 0), as: 0).isVerified)
+        #expect(try storage.flushed()?.kind == .io)
+        lose(49152..<65536)
+        write(0, of: 1, storage)
+        // The block that came too early is read back, to be hashed in order.
+        let outcome: PieceOutcome = try answer {
+            storage.finish(PieceIndex(1), completion: $0)
+        }
+        #expect(outcome.error?.kind == .io)
+        #expect(try storage.put(torrent.bytes(of: 1), as: 1).isVerified)
+    }
+
+    @Test("F4 what could not even be begun with is lost, though a sync has nothing to say")
+    func f4NotBegun() throws {
+        var pace = ResumeJournal.Pace()
+        pace.writeOutBytes = 32768
+        let storage = try open(pace: pace)
+        disk.set { $0.writeOutErrors = [0, EUCLEAN, EPERM] }
+        #expect(try storage.put(torrent.bytes(of: 0), as: 0).isVerified)
+        let _: Bool = try answer { answer in bench.pool.run(.sync) { answer(true) } }
+        #expect(try storage.put(torrent.bytes(of: 1), as: 1).isVerified)
+        let _: Bool = try answer { answer in bench.pool.run(.sync) { answer(true) } }
+        lose(32768..<65536)
+        #expect(try storage.flushed()?.errno == EUCLEAN)
+        while events.all.compactMap(\.lost).isEmpty || storage.had.setCount < 1 { usleep(1000) }
+        #expect(events.all.compactMap(\.lost) == [[PieceIndex(1)]])
+        // Who may not make the call has lost nothing.
+        #expect(try storage.put(torrent.bytes(of: 2), as: 2).isVerified)
+        #expect(try storage.flushed() == nil)
+        #expect(storage.had.setCount == 2)
     }
 
     @Test("F4 a sync that goes on failing records nothing and becomes a fault")

@@ -419,6 +419,27 @@ private typealias File = TestTorrent.File
         #expect(storage.had.setCount == 7)
     }
 
+    @Test func anEpochWaitsForOneJobOfWritingOutAtMost() throws {
+        var pace = ResumeJournal.Pace()
+        pace.writeOutBytes = 32768
+        let begun = Collected<Range<Int64>>()
+        let gate = DispatchSemaphore(value: 0)
+        var medium = Medium()
+        medium.writeOut = { _, offset, length in
+            begun.append(offset..<(offset + length))
+            gate.wait()
+            return 0
+        }
+        let storage = try open(bench, medium: medium, pace: pace)
+        try put(0..<1, storage)
+        while begun.all.isEmpty { usleep(1000) }
+        try put(1..<5, storage)
+        #expect(bench.pool.queue.syncs == 2)
+        for _ in 0..<2 { gate.signal() }
+        #expect(try storage.flushed() == nil)
+        #expect(begun.all == [0..<32768, 32768..<163_840])
+    }
+
     @Test func anEpochBeginsByItselfAfterAWhile() throws {
         var pace = ResumeJournal.Pace()
         pace.epochNanoseconds = 1_000_000

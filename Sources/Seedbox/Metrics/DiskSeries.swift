@@ -14,6 +14,7 @@ extension SessionDisks {
         page.family("swarm_disk_operations_total", .counter, "Calls to the disk.") {
             $0.add(counters.reads.total, ["operation": "read"])
             $0.add(counters.writes.total, ["operation": "write"])
+            $0.add(counters.writeOuts.total, ["operation": "write-out"])
             $0.add(counters.syncs.total, ["operation": "sync"])
         }
         page.family("swarm_disk_errors_total", .counter, "Calls to the disk that failed.") {
@@ -23,7 +24,10 @@ extension SessionDisks {
         }
         page.histograms(
             "swarm_disk_latency_seconds", "How long calls to the disk take.", label: "operation",
-            [("read", counters.reads), ("write", counters.writes), ("sync", counters.syncs)])
+            [
+                ("read", counters.reads), ("write", counters.writes),
+                ("write-out", counters.writeOuts), ("sync", counters.syncs),
+            ])
         page.family(
             "swarm_disk_queue_depth", .gauge, "Jobs that wait for the disk, or are being done."
         ) {

@@ -10,6 +10,7 @@ final class FakeMedium: Sendable {
         var writeErrors: ArraySlice<Int32> = []
         var readErrors: ArraySlice<Int32> = []
         var syncErrors: ArraySlice<Int32> = []
+        var writeOutErrors: ArraySlice<Int32> = []
         /// Given to every write until it is taken away.
         var everyWrite: Int32 = 0
         /// No call writes or reads more.
@@ -41,6 +42,10 @@ final class FakeMedium: Sendable {
                 let (error, _) = next(0) { $0.syncErrors.popFirst() }
                 guard error == 0 else { return Int32(Self.fail(error)) }
                 return fdatasync(descriptor)
+            },
+            writeOut: { [self] _, _, _ in
+                let error = behaviour.withLock { $0.writeOutErrors.popFirst() } ?? 0
+                return error == 0 ? 0 : Int32(Self.fail(error))
             })
     }
 
