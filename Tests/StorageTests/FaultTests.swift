@@ -164,7 +164,7 @@ import Units
         let recorded = try #require(try bench.store().claims(of: id, pieceCount: 10)).claims
             .recorded
         #expect(recorded.setCount == 2 || recorded.setCount == 5, "never before a sync succeeds")
-        while events.all.compactMap(\.lost).isEmpty || storage.had.setCount < 5 { usleep(1000) }
+        try wait { !events.all.compactMap(\.lost).isEmpty && storage.had.setCount >= 5 }
         #expect(events.all.compactMap(\.lost) == [[PieceIndex(3)]])
         #expect(storage.had.setCount == 5)
         #expect(try storage.flushed() == nil)
@@ -189,7 +189,7 @@ import Units
             storage.finish(PieceIndex(1), completion: $0)
         }
         #expect(outcome.isVerified)
-        while events.all.compactMap(\.lost).isEmpty || storage.had.setCount < 1 { usleep(1000) }
+        try wait { !events.all.compactMap(\.lost).isEmpty && storage.had.setCount >= 1 }
         #expect(events.all.compactMap(\.lost) == [[PieceIndex(1)]])
         #expect(!storage.had.contains(PieceIndex(1)))
         try storage.putAllMissing(torrent)
@@ -226,7 +226,7 @@ import Units
         let _: Bool = try answer { answer in bench.pool.run(.sync) { answer(true) } }
         lose(32768..<65536)
         #expect(try storage.flushed()?.errno == EUCLEAN)
-        while events.all.compactMap(\.lost).isEmpty || storage.had.setCount < 1 { usleep(1000) }
+        try wait { !events.all.compactMap(\.lost).isEmpty && storage.had.setCount >= 1 }
         #expect(events.all.compactMap(\.lost) == [[PieceIndex(1)]])
         // Who may not make the call has lost nothing.
         #expect(try storage.put(torrent.bytes(of: 2), as: 2).isVerified)
@@ -257,14 +257,14 @@ import Units
         Glibc.close(descriptor)
         let changed: [FileIndex] = try answer { storage.sweep(completion: $0) }
         #expect(changed == [FileIndex(0)])
-        while events.all.compactMap(\.lost).isEmpty { usleep(1000) }
+        try wait { !events.all.compactMap(\.lost).isEmpty }
         #expect(events.all.compactMap(\.lost) == [[PieceIndex(2)]])
         #expect(storage.had.setCount == 9)
         storage.files.closeFiles()
         unlink(bench.folder + "/film.mkv")
         let gone: [FileIndex] = try answer { storage.sweep(completion: $0) }
         #expect(gone == [FileIndex(0)])
-        while !storage.had.isEmpty { usleep(1000) }
+        try wait { storage.had.isEmpty }
     }
 
     @Test func interruptedAndShortCallsLoseNothing() throws {

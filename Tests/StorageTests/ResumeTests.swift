@@ -432,7 +432,7 @@ private typealias File = TestTorrent.File
         }
         let storage = try open(bench, medium: medium, pace: pace)
         try put(0..<1, storage)
-        while begun.all.isEmpty { usleep(1000) }
+        try wait { !begun.all.isEmpty }
         try put(1..<5, storage)
         #expect(bench.pool.queue.syncs == 2)
         for _ in 0..<2 { gate.signal() }

@@ -71,6 +71,15 @@ func answer<Value: Sendable>(
     return try #require(value.withLock { $0 })
 }
 
+/// Waits until it is so, with a limit in case that it never is.
+func wait(until isSo: () -> Bool) throws {
+    let deadline = ContinuousClock.now + .seconds(60)
+    while !isSo() {
+        try #require(ContinuousClock.now < deadline)
+        usleep(1000)
+    }
+}
+
 /// What the torrents of a test share.
 struct Bench {
     let scratch: Scratch
