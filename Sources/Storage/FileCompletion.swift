@@ -18,9 +18,11 @@ extension FileStore {
     /// Nothing is promised by it, and a disk that fails is for `sync` to tell of. Most of what
     /// fails it hears of itself, since nothing is waited for here (sync_file_range(2)); but bytes
     /// for which ext4 finds no place are gone after this call, and are not missed by a sync.
-    func beginToWriteOut(_ pieces: [PieceIndex]) {
+    ///
+    /// - Parameter shortest: bytes of neighbouring pieces that are worth it.
+    func beginToWriteOut(_ pieces: [PieceIndex], shortest: Int64 = Limits.writeOutRunMin) {
         let (unsynced, slots) = state.withLock { ($0.unsynced, $0.slots) }
-        for range in runs(of: pieces) {
+        for range in runs(of: pieces) where range.length >= shortest {
             layout.forEachSegment(of: range) { segment in
                 let file = segment.file
                 let isInParts = isInParts(slots[file.position])

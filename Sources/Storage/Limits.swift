@@ -15,6 +15,9 @@ enum Limits {
     /// they save, and few enough that the system, which may not be interrupted while it finds
     /// places for them, does not keep who has to answer waiting.
     static let writeOutBytes: Int64 = 4 << 20
+    /// Bytes of the shortest run of neighbouring pieces that goes before its epoch: shorter ones
+    /// may have more neighbours by then, and a disk that has to seek wants them in one.
+    static let writeOutRunMin: Int64 = 256 << 10
     /// Nanoseconds after the first verified piece that an epoch begins at the latest.
     static let epochNanoseconds: Int64 = 5_000_000_000
     /// Files with unsynced bytes that begin an epoch: each holds a descriptor until it is synced.

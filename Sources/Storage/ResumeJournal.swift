@@ -34,6 +34,7 @@ final class ResumeJournal: Sendable {
         var epochBytes = Limits.epochBytes
         var epochNanoseconds = Limits.epochNanoseconds
         var writeOutBytes = Limits.writeOutBytes
+        var writeOutRunMin = Limits.writeOutRunMin
         var unsyncedFilesMax = Limits.unsyncedFilesMax
         var unsyncedBytesMax = Limits.unsyncedBytesMax
         var unnotedBytesMax = Limits.unnotedBytesMax
@@ -185,7 +186,7 @@ final class ResumeJournal: Sendable {
                 state.writesOut = false
                 return state.toWriteOut
             }
-            files.beginToWriteOut(pieces)
+            files.beginToWriteOut(pieces, shortest: pace.writeOutRunMin)
         }
     }
 

@@ -218,6 +218,7 @@ import Units
     func f4NotBegun() throws {
         var pace = ResumeJournal.Pace()
         pace.writeOutBytes = 32768
+        pace.writeOutRunMin = 0
         let storage = try open(pace: pace)
         disk.set { $0.writeOutErrors = [0, EUCLEAN, EPERM] }
         #expect(try storage.put(torrent.bytes(of: 0), as: 0).isVerified)

@@ -383,7 +383,8 @@ private typealias File = TestTorrent.File
 
     @Test func whatIsVerifiedBeginsItsWayToTheDiskBeforeItsEpoch() throws {
         var pace = ResumeJournal.Pace()
-        pace.writeOutBytes = 3 * 32768
+        pace.writeOutBytes = 4 * 32768
+        pace.writeOutRunMin = 2 * 32768
         let begun = Collected<Range<Int64>>()
         let synced = Collected<Int32>()
         var medium = Medium()
@@ -402,26 +403,28 @@ private typealias File = TestTorrent.File
         let wait = { () throws -> Void in
             let _: Bool = try answer { answer in bench.pool.run(.sync) { answer(true) } }
         }
-        try put(0..<2, storage)
+        try put(0..<3, storage)
         try wait()
         #expect(begun.all.isEmpty)
+        // One without neighbours is left to its epoch.
         try put(5..<6, storage)
         try wait()
-        #expect(begun.all == [0..<65536, 163_840..<196_608])
+        #expect(begun.all == [0..<98304])
         #expect(synced.all.isEmpty)
-        try put(2..<4, storage)
+        try put(3..<5, storage)
         #expect(try storage.flushed() == nil)
         // What an epoch has synced need not be begun with any more.
-        try put(6..<8, storage)
+        try put(6..<9, storage)
         try wait()
-        #expect(begun.all.count == 2)
+        #expect(begun.all.count == 1)
         #expect(synced.all.count == 1)
-        #expect(storage.had.setCount == 7)
+        #expect(storage.had.setCount == 9)
     }
 
     @Test func anEpochWaitsForOneJobOfWritingOutAtMost() throws {
         var pace = ResumeJournal.Pace()
         pace.writeOutBytes = 32768
+        pace.writeOutRunMin = 0
         let begun = Collected<Range<Int64>>()
         let gate = DispatchSemaphore(value: 0)
         var medium = Medium()
